@@ -1,0 +1,1 @@
+"""WHAT the data is: names, record models, codec, schemas, differences. Pure values and rules."""

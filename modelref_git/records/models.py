@@ -1,0 +1,471 @@
+"""The shape of a record of each shipped category: fields, types, defaults, and the order of keys.
+
+The models give a record its stored form and are the source of the JSON Schemas that are laid into a new dataset; what
+a record of a dataset must satisfy is the schema in that dataset. The docstrings and descriptions here become those of
+the schemas, so they speak to people who write records.
+
+Scalars are read leniently (``"7"`` for 7, ``"yes"`` for true), numbers are no text, and fields that no model names
+are kept on every level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, Final
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
+
+from modelref_git.records import text
+from modelref_git.records.categories import CATEGORIES
+from modelref_git.records.json_text import MAX_INTEGER_DIGITS
+from modelref_git.records.values import (
+    BASELINES,
+    CONTROLNET_STYLES,
+    DOMAINS,
+    PURPOSES,
+    RECORD_TYPES,
+    SETTINGS_KEYS,
+    STYLES,
+    TAGS,
+    ValueSet,
+)
+
+SCHEMA_VERSION: Final = "2.0.0"
+"""Version of the record model that new records claim."""
+
+OPEN_VALUES: Final = "open_values"
+"""Key of the validation context: if true, values outside the closed sets pass, because a schema will judge them."""
+
+
+# Field types
+
+
+def _whole(value: object) -> object:
+    """A float without a fraction as the integer that it is, however large."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _stripped(value: str) -> str:
+    return value.strip()
+
+
+def _in_range(value: int) -> int:
+    if abs(value) >= 10**MAX_INTEGER_DIGITS:
+        raise ValueError("Input should be a number that a double can hold")
+    return value
+
+
+def _checked(check: Callable[[Any], Any], rule: str) -> Callable[[Any], Any]:
+    """*check* as a validator whose ``ValueError`` becomes a fault of *rule*."""
+
+    def validator(value: Any) -> Any:
+        try:
+            return check(value)
+        except ValueError as fault:
+            raise PydanticCustomError("rule", "{text}", {"text": str(fault), "rule": rule}) from None
+
+    return validator
+
+
+def _member_of(values: ValueSet) -> Callable[[str, ValidationInfo], str]:
+    """A validator that refuses text outside *values*, unless the context leaves the sets open."""
+
+    def validator(value: str, info: ValidationInfo) -> str:
+        if value in values or (info.context or {}).get(OPEN_VALUES):
+            return value
+        raise PydanticCustomError("rule", "{text}", {"text": values.complaint(value), "rule": values.rule})
+
+    return validator
+
+
+def _closed(values: ValueSet) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "enum": list(values.values), "x-severity": values.severity})
+
+
+def _scalar_or_list(value: object) -> object:
+    """A value of an open map, kept exactly as submitted."""
+    items = value if isinstance(value, list) else [value]
+    if isinstance(value, list) and any(isinstance(item, str) for item in items):
+        fits = all(isinstance(item, str) for item in items)
+    else:
+        fits = all(isinstance(item, (bool, int, float, str)) for item in items)
+    if not fits:
+        raise ValueError("Input should be a number, a text, true or false, a list of numbers or a list of texts")
+    return value
+
+
+def _base_name(name: str) -> str:
+    if text.has_backend_prefix(name):
+        backend = name.partition("/")[0]
+        raise ValueError(f"a text model is stored under its base name, without the prefix {backend}/: {name}")
+    return name
+
+
+_SCALAR_OR_LIST_SCHEMA: Final = {
+    "anyOf": [
+        {"type": ["number", "string", "boolean"]},
+        {"type": "array", "items": {"type": ["number", "boolean"]}},
+        {"type": "array", "items": {"type": "string"}},
+    ]
+}
+_SETTINGS_SCHEMA: Final = {
+    "type": "object",
+    "propertyNames": {"enum": list(SETTINGS_KEYS.values)},
+    "x-severity": SETTINGS_KEYS.severity,
+    "additionalProperties": _SCALAR_OR_LIST_SCHEMA,
+}
+_SET: Final[JsonDict] = {"x-merge": "set"}
+_TAG_HINTS: Final[JsonDict] = {**_SET, "x-known-values": list(TAGS.values), "x-severity": TAGS.severity}
+
+_InRange: Final = AfterValidator(_checked(_in_range, "schema.type"))
+Whole = Annotated[int, BeforeValidator(_whole), _InRange]
+Tag = Annotated[str, AfterValidator(_stripped)]
+ListOrNone = BeforeValidator(lambda value: [] if value is None else value)
+FalseOrNone = BeforeValidator(lambda value: False if value is None else value)
+ScalarOrList = Annotated[
+    Any, AfterValidator(_checked(_scalar_or_list, "schema.type")), WithJsonSchema(_SCALAR_OR_LIST_SCHEMA)
+]
+Domain = Annotated[str, AfterValidator(_member_of(DOMAINS)), _closed(DOMAINS)]
+Purpose = Annotated[str, AfterValidator(_member_of(PURPOSES)), _closed(PURPOSES)]
+ImageBaseline = Annotated[str, AfterValidator(_member_of(BASELINES)), _closed(BASELINES)]
+ImageStyle = Annotated[str, AfterValidator(_stripped), AfterValidator(_member_of(STYLES)), _closed(STYLES)]
+SettingsKey = Annotated[str, AfterValidator(_member_of(SETTINGS_KEYS))]
+BaseName = Annotated[
+    str,
+    AfterValidator(_checked(_base_name, "name.backend_prefix")),
+    WithJsonSchema({"type": "string", "not": {"pattern": "^(aphrodite|koboldcpp)/"}}),
+]
+Parameters = Annotated[
+    int,
+    BeforeValidator(_checked(text.whole_parameters, "text.parameters")),
+    _InRange,
+    WithJsonSchema({"type": "integer", "minimum": 1}),
+]
+Settings = Annotated[
+    dict[SettingsKey, ScalarOrList] | None,
+    BeforeValidator(_checked(text.settings_object, "text.settings")),
+    WithJsonSchema(_SETTINGS_SCHEMA),
+]
+
+
+# Parts of a record
+
+
+class Part(BaseModel):
+    """What all models have in common: nothing they do not name is lost."""
+
+    # Validators are built when a category is first used: a command needs one of fifteen.
+    model_config = ConfigDict(extra="allow", protected_namespaces=(), defer_build=True)
+
+
+class DownloadEntry(Part):
+    """One file of the model: where it comes from, and how to tell that it arrived whole."""
+
+    model_config = ConfigDict(json_schema_extra={"x-merge": "atomic"})
+
+    file_name: str = Field(description="Name of the file on the worker's disk; may differ from the host's.")
+    file_url: str = Field(description="Address to fetch the file from; empty if it cannot be fetched.")
+    sha256sum: str = Field(
+        default="FIXME", description="SHA-256 of the file in hexadecimal; FIXME while nobody has computed it."
+    )
+    content_hash: str | None = Field(
+        default=None, description="SHA-256 of the tensors alone, which stays the same in another container."
+    )
+    file_purpose: str | None = Field(
+        default=None, description="Part the file plays beside the primary one, such as vae or text_encoders."
+    )
+    known_slow_download: bool | None = Field(default=None, description="Whether the host is known to be slow.")
+    size_bytes: Whole | None = Field(default=None, description="Size of the file in bytes.")
+
+
+class Config(Part):
+    """What a worker needs in order to run the model."""
+
+    download: list[DownloadEntry] = Field(
+        default_factory=list,
+        description="The files in order; the first is the primary one.",
+        json_schema_extra={"x-merge": {"key": "file_name"}},
+    )
+    embedded_component_hashes: dict[str, str] | None = Field(
+        default=None, description="Hashes of components that are baked into a checkpoint, such as its vae."
+    )
+
+
+class Metadata(Part):
+    """When the record was made and last changed, and by whom. Stamped by the program."""
+
+    schema_version: str = Field(default=SCHEMA_VERSION, description="Version of the record model.")
+    created_at: Whole | None = Field(default=None, description="Time of creation in Unix seconds.")
+    updated_at: Whole | None = Field(default=None, description="Time of the last change in Unix seconds.")
+    created_by: str | None = Field(default=None, description="Who proposed the record, as name#id.")
+    updated_by: str | None = Field(default=None, description="Who proposed the last change, as name#id.")
+
+
+class ModelClassification(Part):
+    """What the model deals in and what it is for."""
+
+    domain: Domain = Field(description="What the model deals in.")
+    purpose: Purpose = Field(description="What the model is for.")
+
+
+class FinetuneSeries(Part):
+    """A line of models by the same people that this one belongs to."""
+
+    name: str = Field(description="Name of the series.")
+    version: str | None = Field(default=None, description="Version of the series.")
+    author: str | None = Field(default=None, description="Who makes the series.")
+    description: str | None = Field(default=None, description="What the series is about.")
+    homepage: str | None = Field(default=None, description="Where to read more.")
+
+
+class BaseRecord(Part):
+    """Fields that records of every category have."""
+
+    category: ClassVar[str]
+
+    record_type: str = Field(description="The category that the record belongs to.")
+    name: str = Field(description="Name of the model; normally the key it is stored under.")
+    description: str | None = Field(default=None, description="What the model does, in a sentence or two.")
+    version: str | None = Field(default=None, description="Version of the model in its maker's own words.")
+    finetune_series: FinetuneSeries | None = Field(default=None, description="The series the model belongs to.")
+    metadata: Metadata = Field(default_factory=Metadata, description="Stamps of creation and last change.")
+    config: Config = Field(default_factory=Config, description="The files that make up the model.")
+    model_classification: ModelClassification = Field(description="What kind of model it is.")
+    size_on_disk_bytes: Whole | None = Field(default=None, description="Size of all files together, in bytes.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_the_category(cls, record: Any) -> Any:
+        """Give a record that does not say so the type and classification of its category."""
+        if not isinstance(record, dict):
+            return record
+        category = CATEGORIES[cls.category]
+        classification = {"domain": category.domain, "purpose": category.purpose}
+        return {"record_type": category.name, "model_classification": classification, **record}
+
+    @field_validator("record_type")
+    @classmethod
+    def _is_of_no_other_category(cls, value: str) -> str:
+        """Refuse the type of another category; text that names none is somebody's own and is kept."""
+        if value != cls.category and value in RECORD_TYPES:
+            message = f"Record type {value} contradicts the category {cls.category}"
+            raise PydanticCustomError("rule", "{text}", {"text": message, "rule": RECORD_TYPES.rule})
+        return value
+
+
+# The categories
+
+
+class BlipRecord(BaseRecord):
+    """A BLIP model, which describes pictures in words."""
+
+    category = "blip"
+
+
+class ClipRecord(BaseRecord):
+    """A CLIP model, which puts pictures and texts into one space."""
+
+    category = "clip"
+
+    pretrained_name: str | None = Field(default=None, description="Name of the pretrained weights in OpenCLIP.")
+
+
+class CodeformerRecord(BaseRecord):
+    """A CodeFormer model, which restores faces."""
+
+    category = "codeformer"
+
+
+class ControlnetRecord(BaseRecord):
+    """A ControlNet model, which steers a picture by another one."""
+
+    category = "controlnet"
+
+    controlnet_style: str | None = Field(
+        default=None,
+        description="What the model takes from the steering picture.",
+        json_schema_extra={
+            "x-known-values": list(CONTROLNET_STYLES.values),
+            "x-severity": CONTROLNET_STYLES.severity,
+        },
+    )
+
+
+class ControlnetAnnotatorRecord(BaseRecord):
+    """A model that turns a picture into what a ControlNet model is steered by."""
+
+    category = "controlnet_annotator"
+
+    control_types: list[str] = Field(
+        default_factory=list, description="Kinds of control that it prepares.", json_schema_extra=_SET
+    )
+    preprocessors: list[str] = Field(
+        default_factory=list, description="Preprocessor nodes that load it.", json_schema_extra=_SET
+    )
+
+
+class EsrganRecord(BaseRecord):
+    """An ESRGAN model, which enlarges pictures."""
+
+    category = "esrgan"
+
+
+class GfpganRecord(BaseRecord):
+    """A GFPGAN model, which restores faces."""
+
+    category = "gfpgan"
+
+
+class SafetyCheckerRecord(BaseRecord):
+    """A model that finds pictures which should not be shown to everybody."""
+
+    category = "safety_checker"
+
+
+class ImageGenerationRecord(BaseRecord):
+    """A model that makes pictures."""
+
+    category = "image_generation"
+
+    inpainting: Annotated[bool, FalseOrNone] = Field(
+        default=False, description="Whether the model is made for filling holes in a picture."
+    )
+    baseline: ImageBaseline = Field(description="Family of models that this one shares its architecture with.")
+    optimization: str | None = Field(default=None, description="How it was made faster, for instance lightning.")
+    tags: Annotated[list[Tag], ListOrNone] = Field(
+        default_factory=list, description="Words to find the model by.", json_schema_extra=_TAG_HINTS
+    )
+    showcases: Annotated[list[str], ListOrNone] = Field(
+        default_factory=list, description="Addresses of sample pictures.", json_schema_extra=_SET
+    )
+    min_bridge_version: Whole | None = Field(default=None, description="Oldest worker version that can run it.")
+    trigger: Annotated[list[str], ListOrNone] = Field(
+        default_factory=list, description="Words in a prompt that call up what it learned.", json_schema_extra=_SET
+    )
+    homepage: str | None = Field(default=None, description="Page of the model.")
+    nsfw: bool = Field(description="Whether the model is prone to make pictures that are not safe for work.")
+    style: ImageStyle | None = Field(default=None, description="What its pictures look like.")
+    requirements: dict[str, ScalarOrList] | None = Field(
+        default=None, description="Settings that requests must keep to, such as clip_skip or max_steps."
+    )
+
+
+class TextGenerationRecord(BaseRecord):
+    """A model that writes text. It is stored once, under its base name, without the prefix of a backend."""
+
+    # The number has two names on the way in and one in the stored form.
+    model_config = ConfigDict(json_schema_extra={"not": {"required": ["parameters_count"]}})
+
+    category = "text_generation"
+
+    name: BaseName = Field(description="Base name of the model: Author/Model or Model.")
+    baseline: str | None = Field(default=None, description="Model it was made from, usually a repository name.")
+    parameters: Parameters = Field(description="Number of parameters.")
+    nsfw: bool = Field(default=False, description="Whether it was made for texts that are not safe for work.")
+    style: str | None = Field(default=None, description="What it is good at, for instance chat or roleplay.")
+    display_name: str | None = Field(default=None, description="Title to show, if not the name itself.")
+    url: str | None = Field(default=None, description="Page of the model.")
+    tags: Annotated[list[Tag] | None, BeforeValidator(text.tag_list)] = Field(
+        default=None,
+        description="Words to find the model by, its style and its size among them.",
+        json_schema_extra=_TAG_HINTS,
+    )
+    instruct_format: str | None = Field(default=None, description="Prompt format that it was trained on.")
+    settings: Settings = Field(default=None, description="Generation settings that its makers recommend.")
+    text_model_group: str | None = Field(
+        default=None, description="Group of models that differ in size, version and the like alone."
+    )
+    name_schema_exception: str | None = Field(
+        default=None, description="Why the name does not follow the scheme of its group."
+    )
+
+
+class _MediaRecord(BaseRecord):
+    baseline: str | None = Field(default=None, description="Family of models that it belongs to.")
+    nsfw: bool = Field(default=False, description="Whether it is prone to results that are not safe for work.")
+    tags: list[Tag] | None = Field(
+        default=None, description="Words to find the model by.", json_schema_extra=_TAG_HINTS
+    )
+
+
+class VideoGenerationRecord(_MediaRecord):
+    """A model that makes videos."""
+
+    category = "video_generation"
+
+
+class AudioGenerationRecord(_MediaRecord):
+    """A model that makes sounds."""
+
+    category = "audio_generation"
+
+
+class MiscellaneousRecord(BaseRecord):
+    """A model that fits nowhere else."""
+
+    category = "miscellaneous"
+
+
+class _PatchRecord(_MediaRecord):
+    trigger: list[str] | None = Field(
+        default=None, description="Words in a prompt that call it up.", json_schema_extra=_SET
+    )
+    homepage: str | None = Field(default=None, description="Page of the model.")
+    showcases: list[str] | None = Field(
+        default=None, description="Addresses of sample pictures.", json_schema_extra=_SET
+    )
+
+
+class LoraRecord(_PatchRecord):
+    """A small patch of weights that teaches an image model a style or a subject."""
+
+    category = "lora"
+
+
+class TiRecord(_PatchRecord):
+    """An embedding that teaches an image model a new word."""
+
+    category = "ti"
+
+
+_MODELS: Final[Mapping[str, type[BaseRecord]]] = {
+    model.category: model
+    for model in (
+        BlipRecord,
+        ClipRecord,
+        CodeformerRecord,
+        ControlnetRecord,
+        ControlnetAnnotatorRecord,
+        EsrganRecord,
+        GfpganRecord,
+        SafetyCheckerRecord,
+        ImageGenerationRecord,
+        TextGenerationRecord,
+        VideoGenerationRecord,
+        AudioGenerationRecord,
+        MiscellaneousRecord,
+        LoraRecord,
+        TiRecord,
+    )
+}
+
+
+def model_for(category: str) -> type[BaseRecord]:
+    """The model of a shipped category. It is chosen by the category alone, never by what a record looks like.
+
+    Raises:
+        KeyError: for a category of one's own, which has none.
+    """
+    return _MODELS[category]
