@@ -1,0 +1,1 @@
+"""Legacy and v2 files in and out."""
