@@ -1,0 +1,1 @@
+"""HOW a change is decided: actors, events, lifecycle, policy. Pure values and rules."""

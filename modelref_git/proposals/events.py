@@ -1,0 +1,233 @@
+"""Lifecycle events of the queue, and their text form: a subject for people, trailers for programs.
+
+One commit on ``queue`` holds one :class:`Event`; an event speaks of one change or of several, each of which has an
+event id of its own. ``docs/formats.md`` describes the trailers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from modelref_git.errors import IntegrityFailure
+from modelref_git.proposals import trailers
+from modelref_git.proposals.actors import Actor
+
+CREATE: Final = "create"
+UPDATE: Final = "update"
+DELETE: Final = "delete"
+OPERATIONS: Final = (CREATE, UPDATE, DELETE)
+
+ENQUEUE: Final = "enqueue"
+APPROVE: Final = "approve"
+REJECT: Final = "reject"
+APPLY: Final = "apply"
+INIT: Final = "init"
+IMPORT: Final = "import"
+
+ACTIONS: Final = (ENQUEUE, APPROVE, REJECT, APPLY, INIT, IMPORT)
+ADMINISTRATIVE: Final = (INIT, IMPORT)
+"""Actions that put a commit of their own on ``main``."""
+
+_SHOWN_AT_MOST: Final = 127
+"""So many changes are listed in a message for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One requested create, update or delete of one record, as its commit states it. The commit holds no number."""
+
+    operation: str
+    category: str
+    name: str
+    requestor: Actor
+    note: str | None
+    commit: str
+    base: str
+    """The commit of ``main`` that it was made against: its parent."""
+    base_blob: str | None
+    """The record as it was there; ``None`` for a create."""
+    blob: str | None
+    """The record as proposed; ``None`` for a delete."""
+
+    @property
+    def title(self) -> str:
+        """The proposal in a few words."""
+        return f"{self.operation} {self.category} {trailers.quoted(self.name)}"
+
+    def message(self) -> str:
+        """The message of the proposal's commit."""
+        rows = [("Operation", self.operation), ("Category", self.category), ("Name", self.name)]
+        if self.note:
+            rows.append(("Note", self.note))
+        rows.append(("Requestor", str(self.requestor)))
+        return trailers.message(self.title, (), rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What an approval is bound to: the record it was made against, and the record that it proposes."""
+
+    change_id: int
+    base_blob: str | None
+    blob: str | None
+
+    def __str__(self) -> str:
+        return f"{self.change_id} {self.base_blob or 'none'} {self.blob or 'none'}"
+
+    @classmethod
+    def parse(cls, text: str) -> Approval:
+        """Read the trailer's value."""
+        ident, base, blob = text.split(" ")
+        return cls(int(ident), None if base == "none" else base, None if blob == "none" else blob)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One commit of the queue log."""
+
+    action: str
+    actor: Actor
+    first_id: int
+    time: int
+    """Unix seconds: the later of the writer's clock and the parent event's time."""
+    genesis: str | None = None
+    """The first commit of the log; ``None`` in that commit itself."""
+    change_ids: tuple[int, ...] = ()
+    """Ascending. The event of ``change_ids[i]`` has the id ``first_id + i``."""
+    proposals: tuple[Proposal, ...] = ()
+    """Of an ``enqueue``: one for each change id."""
+    waived: tuple[tuple[int, str], ...] = ()
+    """Of an ``enqueue``: quality rules that were waived, by change id."""
+    approvals: tuple[Approval, ...] = ()
+    batch_id: int | None = None
+    title: str | None = None
+    reason: str | None = None
+    job_id: str | None = None
+    merges: tuple[str, ...] = ()
+    """The merges that make the batch from here on, oldest first; after a rebuild, all of them anew."""
+    main: str | None = None
+    """The commit that ``main`` moves to."""
+    note: str | None = None
+    headline: str | None = None
+    """What the subject says after the action."""
+
+    @property
+    def last_id(self) -> int:
+        """The last of the event's ids."""
+        return self.first_id + max(1, len(self.change_ids)) - 1
+
+    def ids(self) -> Iterator[tuple[int, int | None]]:
+        """``(event id, change id)`` of each part; one with no change id for an event about none."""
+        if not self.change_ids:
+            yield self.first_id, None
+        for number, change_id in enumerate(self.change_ids):
+            yield self.first_id + number, change_id
+
+    def message(self, body: Iterable[str] = ()) -> str:
+        """The commit message."""
+        span = str(self.first_id) if self.last_id == self.first_id else f"{self.first_id}-{self.last_id}"
+        rows = [("Event", self.action), ("Event-Id", span)]
+        rows += [("Change-Id", str(change_id)) for change_id in self.change_ids]
+        rows += [("Proposal", proposal.commit) for proposal in self.proposals]
+        rows += [("Waived", f"{change_id} {rule}") for change_id, rule in self.waived]
+        rows += [("Approval", str(approval)) for approval in self.approvals]
+        for key, value in self._optional():
+            if value is not None:
+                rows.append((key, str(value)))
+        rows += [("Merge", oid) for oid in self.merges]
+        rows += [("Main", self.main)] if self.main else []
+        rows.append(("Actor", str(self.actor)))
+        rows += [("Genesis", self.genesis)] if self.genesis else []
+        return trailers.message(f"{self.action}: {self.headline or self._words()}", body, rows)
+
+    def _optional(self) -> tuple[tuple[str, Any], ...]:
+        return (
+            ("Batch-Id", self.batch_id),
+            ("Title", self.title),
+            ("Reason", self.reason),
+            ("Job-Id", self.job_id),
+            ("Note", self.note),
+        )
+
+    def _words(self) -> str:
+        count = len(self.change_ids)
+        changes = f"change {self.change_ids[0]}" if count == 1 else f"{count} changes"
+        batch = f"batch {self.batch_id}" + (f" {trailers.quoted(self.title)}" if self.title else "")
+        match self.action:
+            case "enqueue" if count == 1:
+                return f"{self.proposals[0].title} as {changes}"
+            case "enqueue":
+                return f"{count} changes ({self.change_ids[0]}-{self.change_ids[-1]})"
+            case "approve":
+                return f"{changes} as {batch}"
+            case "reject":
+                return f"{changes}: {trailers.quoted(self.reason or '')}"
+            case "apply":
+                return f"{batch} ({count} change{'s' if count != 1 else ''})"
+        return self.action
+
+
+def batch_message(batch_id: int, title: str, members: Sequence[tuple[int, Proposal]], approver: Actor) -> str:
+    """The message of a batch's merge on ``main``; *members* are its proposals in the order of the parents."""
+    count = len(members)
+    subject = f"batch {batch_id}: {title if trailers.is_plain(title) else trailers.quoted(title)}"
+    subject += f" ({count} change{'s' if count != 1 else ''})"
+    body = [f"- {p.title} (change {change_id}, by {_shown(p.requestor)})" for change_id, p in members[:_SHOWN_AT_MOST]]
+    rows = [("Batch-Id", str(batch_id)), ("Title", title)]
+    rows += [("Change-Id", str(change_id)) for change_id, _ in members]
+    rows.append(("Approver", str(approver)))
+    return trailers.message(subject, body, rows)
+
+
+def _shown(actor: Actor) -> str:
+    text = str(actor)
+    return text if trailers.is_plain(text) else trailers.quoted(text)
+
+
+def decode(oid: str, text: str, time: int) -> Event:
+    """The event in the commit *oid* with the message *text*; its proposals have only their commits.
+
+    Raises:
+        IntegrityFailure: the message is not that of an event.
+    """
+    rows = trailers.read(text)
+    single = dict(rows)
+    many: dict[str, list[str]] = {}
+    for key, value in rows:
+        many.setdefault(key, []).append(value)
+    try:
+        first, _, _ = single["Event-Id"].partition("-")
+        subject = text.partition("\n")[0]
+        event = Event(
+            action=single["Event"],
+            actor=Actor.parse(single["Actor"]),
+            first_id=int(first),
+            time=time,
+            genesis=single.get("Genesis"),
+            change_ids=tuple(int(value) for value in many.get("Change-Id", ())),
+            waived=tuple(_waiver(value) for value in many.get("Waived", ())),
+            approvals=tuple(Approval.parse(value) for value in many.get("Approval", ())),
+            batch_id=int(single["Batch-Id"]) if "Batch-Id" in single else None,
+            title=single.get("Title"),
+            reason=single.get("Reason"),
+            job_id=single.get("Job-Id"),
+            merges=tuple(many.get("Merge", ())),
+            main=single.get("Main"),
+            note=single.get("Note"),
+            headline=subject.partition(": ")[2],
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise IntegrityFailure(f"the commit {oid} of the queue log is no event: {error}") from error
+    if event.action not in ACTIONS:
+        raise IntegrityFailure(f"the commit {oid} of the queue log has the unknown action {event.action!r}")
+    commits = many.get("Proposal", [])
+    nobody = Actor("", "")
+    blanks = tuple(Proposal("", "", "", nobody, None, commit, "", None, None) for commit in commits)
+    return replace(event, proposals=blanks)
+
+
+def _waiver(text: str) -> tuple[int, str]:
+    ident, _, rule = text.partition(" ")
+    return int(ident), rule
