@@ -1,0 +1,130 @@
+"""The dataset at one commit: its configuration, schemas and records, each read when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from modelref_git.errors import NotFound
+from modelref_git.proposals.config import DatasetConfig
+from modelref_git.records.names import fold, name_of
+from modelref_git.records.schemas import Schema
+from modelref_git.store import layout
+from modelref_git.store.objects import ObjectBuffer
+from modelref_git.store.trees import Tree, find, read_tree, walk
+
+_CONFIGS: dict[str, DatasetConfig] = {}
+_SCHEMAS: dict[tuple[str, str], Schema] = {}
+"""Parsed files by blob id: what an id names never changes."""
+
+
+@dataclass(slots=True)
+class DatasetTree:
+    """The tree of a dataset repository's ``main`` at one commit, or of one being made."""
+
+    objects: ObjectBuffer
+    tree: str
+    commit: str | None = None
+    _config: DatasetConfig | None = field(default=None, repr=False)
+
+    @classmethod
+    def at(cls, objects: ObjectBuffer, commit: str) -> DatasetTree:
+        """The dataset at a commit."""
+        return cls(objects, objects.read_commit(commit).tree, commit)
+
+    @property
+    def config_bytes(self) -> bytes:
+        """``modelref.toml`` as it stands.
+
+        Raises:
+            NotFound: there is none, so the tree is no dataset's.
+        """
+        entry = find(self.objects, self.tree, layout.CONFIG)
+        if entry is None:
+            raise NotFound(f"{self.commit or self.tree} holds no {layout.CONFIG}: it is no revision of a dataset")
+        return self.objects.read_blob(entry.oid)
+
+    @property
+    def config(self) -> DatasetConfig:
+        """The configuration: members, policy, categories."""
+        if self._config is None:
+            entry = find(self.objects, self.tree, layout.CONFIG)
+            key = entry.oid if entry is not None else ""
+            if key not in _CONFIGS:
+                _CONFIGS[key] = DatasetConfig.parse(self.config_bytes)
+            self._config = _CONFIGS[key]
+        return self._config
+
+    def fan_out(self, category: str) -> int:
+        """By how many levels a category's folder is split.
+
+        Raises:
+            NotFound: there is no such category.
+        """
+        found = self.config.categories.get(category)
+        if found is None:
+            known = ", ".join(self.config.categories)
+            raise NotFound(f"there is no category {category!r}", hint=f"categories here are: {known}")
+        return found.fan_out
+
+    def schema(self, category: str) -> Schema:
+        """The schema of a category's records.
+
+        Raises:
+            NotFound: there is no such category, or its schema file is missing.
+            Invalid: the file is no JSON Schema.
+        """
+        self.fan_out(category)
+        path = self.config.categories[category].schema
+        entry = find(self.objects, self.tree, path)
+        if entry is None:
+            raise NotFound(f"the schema file {path} of the category {category!r} is missing")
+        key = (category, entry.oid)
+        if key not in _SCHEMAS:
+            _SCHEMAS[key] = Schema.parse(category, self.objects.read_blob(entry.oid))
+        return _SCHEMAS[key]
+
+    def path(self, category: str, name: str) -> str:
+        """The file of a record, whether or not it is there."""
+        return layout.record_path(category, name, self.fan_out(category))
+
+    def blob(self, category: str, name: str) -> str | None:
+        """The blob of a record, or ``None`` when there is no such record."""
+        entry = find(self.objects, self.tree, self.path(category, name))
+        return None if entry is None else entry.oid
+
+    def look_alike(self, category: str, name: str) -> str | None:
+        """A record whose name differs from *name* by letter case or Unicode form only."""
+        folder = find(self.objects, self.tree, layout.record_folder(category, name, self.fan_out(category)))
+        if folder is None:
+            return None
+        folded = fold(name)
+        for found, alike in _folded_names(read_tree(self.objects, folder.oid)):
+            if alike == folded and found != name:
+                return found
+        return None
+
+    def names(self, category: str) -> list[str]:
+        """The names of a category's records, sorted."""
+        return sorted(name for name, _ in self.records(category))
+
+    def records(self, category: str) -> Iterator[tuple[str, str]]:
+        """``(name, blob)`` of a category's records, in the order of their files."""
+        self.fan_out(category)
+        folder = find(self.objects, self.tree, layout.category_folder(category))
+        if folder is None:
+            return
+        for path, entry in walk(self.objects, folder.oid):
+            yield name_of(path.rpartition("/")[2].removesuffix(layout.SUFFIX)), entry.oid
+
+    def count(self, category: str) -> int:
+        """How many records a category has."""
+        self.fan_out(category)
+        folder = find(self.objects, self.tree, layout.category_folder(category))
+        return 0 if folder is None else sum(1 for _ in walk(self.objects, folder.oid))
+
+
+def _folded_names(tree: Tree) -> list[tuple[str, str]]:
+    """``(name, folded name)`` of the records in a folder."""
+    names = [name_of(file.removesuffix(layout.SUFFIX)) for file, e in tree.entries.items() if not e.is_folder]
+    return [(name, fold(name)) for name in names]

@@ -1,0 +1,257 @@
+"""The queue log: one commit an event on the branch ``queue``, each with the queue's state as its tree.
+
+A thing has happened when its event commit is on ``queue``, and not before. :func:`write` is the one way to make it
+happen: read, decide, write the objects, move ``queue`` from what was read, bring the other branches along.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import time as clock_module
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
+
+from modelref_git.errors import Conflict, NotFound
+from modelref_git.proposals import events, lifecycle
+from modelref_git.proposals.actors import Actor
+from modelref_git.proposals.events import Event, Proposal
+from modelref_git.store import layout, projections, trees
+from modelref_git.store.dataset import DatasetTree
+from modelref_git.store.git import GitStore
+from modelref_git.store.lock import writer_lock
+from modelref_git.store.objects import EMPTY_TREE, Commit, ObjectBuffer, Signature
+from modelref_git.store.refs import LostRace
+from modelref_git.store.state import StoredQueue
+
+KEEP_AT_MOST: Final = 100
+"""So many commits hang on one keep commit, besides the keep commit before it."""
+
+_TRIES: Final = 50
+
+_T = TypeVar("_T")
+
+Clock = Callable[[], int]
+"""Gives Unix seconds."""
+
+
+def wall_clock() -> int:
+    """The host's clock, Unix seconds."""
+    return int(clock_module.time())
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The repository as the log has it at one event: what every reader answers from."""
+
+    store: GitStore
+    head: str
+    queue: StoredQueue
+    objects: ObjectBuffer
+
+    @property
+    def main(self) -> str:
+        """The log's ``main``."""
+        return _main(self.queue)
+
+    def dataset(self, commit: str | None = None) -> DatasetTree:
+        """The dataset at *commit*; at the log's ``main`` unless given."""
+        return DatasetTree.at(self.objects, commit or self.main)
+
+
+def _main(queue: StoredQueue) -> str:
+    main = queue.header.main
+    if main is None:
+        raise NotFound("the queue log names no main")
+    return main
+
+
+def read(store: GitStore) -> View:
+    """The repository at the newest event.
+
+    Raises:
+        NotFound: it has no queue log, so it is no dataset repository.
+    """
+    head = store.refs.read(layout.QUEUE)
+    if head is None:
+        raise NotFound(
+            f"{store.git_dir} is a Git repository but no dataset repository: it has no branch `queue`",
+            hint="make one with `modelref-git init DIR`",
+        )
+    objects = store.buffer()
+    return View(store, head, StoredQueue(objects, store.read_commit(head).tree), objects)
+
+
+class Step:
+    """One step under way: what it read, and the objects and events that it would write."""
+
+    def __init__(self, store: GitStore, head: str | None, clock: Clock) -> None:
+        self.store = store
+        self.objects = store.buffer()
+        self.start = head
+        self.head = head
+        commit = store.read_commit(head) if head is not None else None
+        self.queue = StoredQueue(self.objects, commit.tree if commit is not None else None)
+        self.time = max(clock(), commit.committer.time if commit is not None else 0)
+        self.warnings: list[str] = []
+
+    @property
+    def main(self) -> str:
+        """The log's ``main``, from which every decision starts."""
+        return _main(self.queue)
+
+    def dataset(self, commit: str | None = None) -> DatasetTree:
+        """The dataset at *commit*; at the log's ``main`` unless given."""
+        return DatasetTree.at(self.objects, commit or self.main)
+
+    def commit(self, tree: str, parents: Sequence[str], author: Signature, message: str) -> str:
+        """Hold a commit of this step; its committer is this program."""
+        return self.objects.add_commit(Commit(tree, tuple(parents), author, host(self.time), message))
+
+    def author(self, actor: Actor, email: str = "") -> Signature:
+        """The author's line for *actor*, for display."""
+        return Signature(actor.name or actor.id, email, self.time)
+
+    def append(self, event: Event, *, keeps: Sequence[str] = (), email: str = "", body: Sequence[str] = ()) -> Event:
+        """Append *event* to the log: its number, time and genesis are filled in, and the state follows.
+
+        Args:
+            event: what happened.
+            keeps: the commits that it speaks of and that must stay reachable.
+            email: the actor's, for display.
+            body: lines for people.
+        """
+        header = self.queue.header
+        genesis = header.genesis or self.start
+        event = replace(event, first_id=header.last_event_id + 1, time=self.time, genesis=genesis)
+        lifecycle.apply_event(self.queue, event)
+        # The first event has no parent: a walk along first parents must end with it.
+        parents = [self.head, *self._keep(keeps, event)] if self.head is not None else []
+        author = self.author(event.actor, email)
+        self.head = self.commit(self.queue.write(), parents, author, event.message(body))
+        return event
+
+    def _keep(self, commits: Sequence[str], event: Event) -> list[str]:
+        """The second parent of an event: the one commit it speaks of, or the last of a chain of keep commits."""
+        if len(commits) <= 1:
+            return list(commits)
+        last: list[str] = []
+        author = host(self.time)
+        for start in range(0, len(commits), KEEP_AT_MOST):
+            parents = [*last, *commits[start : start + KEEP_AT_MOST]]
+            message = f"keep: what the {event.action} event {event.first_id} speaks of\n"
+            self.objects.add("tree", b"")
+            last = [self.commit(EMPTY_TREE, parents, author, message)]
+        return last
+
+
+def host(time: int) -> Signature:
+    """This program on this host, as the committer of what it writes."""
+    return Signature("modelref-git", f"modelref-git@{socket.gethostname()}", time)
+
+
+def write(
+    store: GitStore,
+    decide: Callable[[Step], _T],
+    *,
+    clock: Clock = wall_clock,
+    dry_run: bool = False,
+    new: bool = False,
+    warn: Callable[[str], None] = lambda _: None,
+) -> _T:
+    """Run one step: *decide* reads and appends events, or refuses by raising; then everything is written.
+
+    *decide* is called again when another writer was first. With *dry_run* nothing is written, no ref moves, and the
+    answer is the same.
+
+    Args:
+        store: the repository.
+        decide: the step; all its checks come before its return.
+        clock: Unix seconds.
+        dry_run: decide only.
+        new: the repository has no queue log yet.
+        warn: told what could not be brought along after the step had happened.
+
+    Raises:
+        NotFound: it is no dataset repository.
+        Conflict: other writers were first too often.
+        ModelrefError: whatever *decide* refuses with.
+    """
+    with nullcontext() if dry_run else writer_lock(store.lock_path):
+        for number in range(_TRIES):
+            if number:
+                clock_module.sleep(min(0.2, 0.002 * 2**number) * (0.5 + random.random()))  # noqa: S311 - jitter
+            head = store.refs.read(layout.QUEUE)
+            if head is None and not new:
+                read(store)
+            if head is not None and not dry_run:
+                projections.roll_forward(store, head, warn)
+            step = Step(store, head, clock)
+            answer = decide(step)
+            for warning in step.warnings:
+                warn(warning)
+            if dry_run or step.head == step.start or step.head is None:
+                return answer
+            store.write(step.objects)
+            try:
+                store.refs.move(layout.QUEUE, head, step.head)
+            except LostRace:
+                continue
+            # From here on it has happened. What follows can be done again by whoever comes next.
+            projections.roll_forward(store, step.head, warn)
+            store.join_packs()
+            return answer
+    raise Conflict(
+        f"other writers were first {_TRIES} times in a row; nothing was changed",
+        hint="run the command again",
+    )
+
+
+def history(store: GitStore, head: str) -> Iterator[tuple[Commit, Event]]:
+    """``(commit, event)`` of the log from *head* back, with each event's proposals read from their commits.
+
+    Raises:
+        IntegrityFailure: a commit of the log is no event.
+    """
+    for commit in store.first_parents(head):
+        event = events.decode(commit.id, commit.message, commit.committer.time)
+        proposals = tuple(read_proposal(store, proposal.commit) for proposal in event.proposals)
+        yield commit, replace(event, proposals=proposals)
+
+
+def read_proposal(store: GitStore, oid: str) -> Proposal:
+    """The proposal that a commit makes: its words from the trailers, its blobs from the trees.
+
+    Raises:
+        IntegrityFailure: the commit is no proposal.
+    """
+    from modelref_git.errors import IntegrityFailure
+    from modelref_git.proposals import trailers
+
+    commit = store.read_commit(oid)
+    rows: dict[str, Any] = dict(trailers.read(commit.message))
+    if len(commit.parents) != 1 or not {"Operation", "Category", "Name", "Requestor"} <= rows.keys():
+        raise IntegrityFailure(f"the commit {oid} is no proposal")
+    base = commit.parents[0]
+    objects = store.buffer()
+    before, after = DatasetTree.at(objects, base), DatasetTree.at(objects, oid)
+    category, name = rows["Category"], rows["Name"]
+    return Proposal(
+        operation=rows["Operation"],
+        category=category,
+        name=name,
+        requestor=Actor.parse(rows["Requestor"]),
+        note=rows.get("Note"),
+        commit=oid,
+        base=base,
+        base_blob=_blob(before, category, name),
+        blob=_blob(after, category, name),
+    )
+
+
+def _blob(dataset: DatasetTree, category: str, name: str) -> str | None:
+    path = name if category == lifecycle.POLICY else dataset.path(category, name)
+    entry = trees.find(dataset.objects, dataset.tree, path)
+    return None if entry is None else entry.oid

@@ -1,0 +1,170 @@
+"""Branches as projections of the log: rolled forward to what its head says, by whoever finds them behind.
+
+Behind means absent, or at a value that the log gave before. A branch at any other value was moved by other hands: it
+is left as it is, for ``doctor`` and ``verify`` to name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from modelref_git.proposals import trailers
+from modelref_git.proposals.lifecycle import BATCH_OPEN
+from modelref_git.store import layout, worktree
+from modelref_git.store.git import GitStore
+from modelref_git.store.refs import LostRace
+from modelref_git.store.state import FOLDERS, StoredQueue, open_refs
+from modelref_git.store.trees import compare
+
+_CACHE: Final = "cache/projected"
+
+Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A branch that is not where the log says: ``wanted`` and ``found`` are commits, ``None`` for absent."""
+
+    ref: str
+    wanted: str | None
+    found: str | None
+    foreign: bool
+    """Whether the log never gave it the value it has, so that it is left alone."""
+
+
+def roll_forward(store: GitStore, head: str, warn: Warn = lambda _: None) -> None:
+    """Bring the branches to where the log at *head* says; done already is done at once."""
+    path = store.local_dir / _CACHE
+    try:
+        done = path.read_text().strip()
+    except OSError:
+        done = ""
+    if done != head:
+        _move(store, _branches(store, head, done))
+    main = main_behind(store, head)
+    if main is not None and not main.foreign:
+        _move_main(store, main, warn)
+    if done != head:
+        store.disk.make_folder(path.parent)
+        store.disk.write_file(path, f"{head}\n".encode(), sync=False)
+
+
+def find_behind(store: GitStore, head: str) -> list[Behind]:
+    """Every branch that is not where the log at *head* says, found by looking at all of them."""
+    main = main_behind(store, head)
+    return _branches(store, head, "") + ([main] if main is not None else [])
+
+
+def main_behind(store: GitStore, head: str) -> Behind | None:
+    """How ``main`` differs from the log's, or ``None`` when it does not."""
+    wanted = StoredQueue(store.buffer(), store.read_commit(head).tree).header.main
+    found = store.refs.read(layout.MAIN)
+    if wanted is None or found == wanted:
+        return None
+    if found is None:
+        return Behind(layout.MAIN, wanted, None, foreign=False)
+    before = store.has(found) and store.is_ancestor(found, wanted)
+    given = before and any(commit.id == found for commit in store.first_parents(wanted))
+    return Behind(layout.MAIN, wanted, found, foreign=not given)
+
+
+def _branches(store: GitStore, head: str, done: str) -> list[Behind]:
+    """The branches of proposals and batches that are not where they belong.
+
+    With *done*, the queue commit up to which they were brought, only what the log changed since is looked at.
+    """
+    objects = store.buffer()
+    tree = store.read_commit(head).tree
+    if done and store.has(done) and store.is_ancestor(done, head):
+        refs = _touched(store, store.read_commit(done).tree, tree)
+        queue = StoredQueue(objects, tree)
+        wanted = {ref: _wanted(queue, ref) for ref in refs}
+        found = {ref: store.refs.read(ref) for ref in refs}
+    else:
+        every: dict[str, str] = open_refs(objects, tree)
+        present = {**store.refs.under(layout.PROPOSALS), **store.refs.under(layout.BATCHES)}
+        names = sorted(every.keys() | present.keys())
+        wanted = {ref: every.get(ref) for ref in names}
+        found = {ref: present.get(ref) for ref in names}
+    behind = []
+    for ref, oid in wanted.items():
+        if found[ref] != oid:
+            foreign = found[ref] is not None and not _given(store, head, ref, found[ref] or "")
+            behind.append(Behind(ref, oid, found[ref], foreign))
+    return behind
+
+
+def _touched(store: GitStore, old: str, new: str) -> list[str]:
+    """The branches whose changes or batches differ between two states."""
+    refs = set()
+    for path, _, _ in compare(store.buffer(), old, new):
+        top, _, rest = path.partition("/")
+        if top == "changes" and rest.partition("/")[0] in FOLDERS:
+            refs.add(layout.proposal_ref(layout.number_of(path)))
+        elif top == "batches":
+            refs.add(layout.batch_ref(layout.number_of(path)))
+    return sorted(refs)
+
+
+def _wanted(queue: StoredQueue, ref: str) -> str | None:
+    number = int(ref.rpartition("/")[2])
+    if ref.startswith(layout.PROPOSALS):
+        change = queue.change(number)
+        return change.commit if change is not None and change.is_open else None
+    batch = queue.batch(number)
+    return batch.head if batch is not None and batch.status == BATCH_OPEN else None
+
+
+def _given(store: GitStore, head: str, ref: str, oid: str) -> bool:
+    """Whether the log gave *ref* the value *oid* at some time."""
+    number = ref.rpartition("/")[2]
+    if not number.isdigit():
+        return False
+    queue = StoredQueue(store.buffer(), store.read_commit(head).tree)
+    if ref.startswith(layout.PROPOSALS):
+        change = queue.change(int(number))
+        if change is not None and change.commit == oid:
+            return True
+        keys = ("Proposal",)
+    else:
+        batch = queue.batch(int(number))
+        if batch is not None and oid in batch.merges:
+            return True
+        keys = ("Merge",)
+    # Rare: the value is none of the newest, so the whole log is asked.
+    return any(
+        key in keys and value == oid
+        for commit in store.first_parents(head)
+        for key, value in trailers.read(commit.message)
+    )
+
+
+def _move(store: GitStore, behind: Iterable[Behind]) -> None:
+    removals = []
+    for item in behind:
+        if item.foreign:
+            continue
+        if item.wanted is None:
+            removals.append((item.ref, item.found or ""))
+            continue
+        try:
+            store.refs.move(item.ref, item.found, item.wanted, sync=False)
+        except LostRace:
+            continue  # another writer rolls forward too
+    store.refs.remove_many(removals)
+
+
+def _move_main(store: GitStore, main: Behind, warn: Warn) -> None:
+    wanted = main.wanted or ""
+    followed = worktree.bring_along(store, wanted)
+    try:
+        store.refs.move(layout.MAIN, main.found, wanted)
+    except LostRace:
+        return
+    if followed is False:
+        warn(
+            "the work tree has changes of its own, so it was left as it is; "
+            "`git status` shows them, `git reset --keep main` brings it along"
+        )

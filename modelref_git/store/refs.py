@@ -1,0 +1,168 @@
+"""The one door through which refs move: compare and swap, with libgit2's failures translated.
+
+libgit2 publishes several refs one by one, also in a transaction, so nothing here promises that two refs move
+together. Each operation has one deciding move, that of ``queue``.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final, TypeVar
+
+import pygit2
+
+from modelref_git.errors import WrongState
+
+_LOCK_TRIES: Final = 60
+_MANY: Final = 32
+"""From so many removals on, one run of the ``git`` program beats libgit2, which rewrites packed refs for each."""
+
+_T = TypeVar("_T")
+
+
+class LostRace(Exception):
+    """A ref was not where it was read: somebody else moved it. The step must be decided anew."""
+
+
+class Refs:
+    """The refs of one repository.
+
+    Two handles on it: libgit2 decides when it opens a ref store whether moves are synced to the disk. ``queue`` and
+    ``main`` are; the branches of proposals and batches, which the log can restore, are not.
+    """
+
+    def __init__(self, git_dir: Path) -> None:
+        self._git_dir = git_dir
+        pygit2.settings.enable_fsync_gitdir(True)
+        self._synced = pygit2.Repository(str(git_dir))
+        self._synced.references.get("HEAD")  # opens the ref store while the setting holds
+        self._unsynced: pygit2.Repository | None = None
+
+    @property
+    def repository(self) -> pygit2.Repository:
+        """The library's handle whose ref moves are synced."""
+        return self._synced
+
+    def read(self, name: str) -> str | None:
+        """The commit that the ref *name* is at, or ``None`` when it is absent or unreadable."""
+        return self._target(self._synced, name)
+
+    def under(self, prefix: str) -> dict[str, str]:
+        """Every ref whose name starts with *prefix*, with the commit it is at."""
+        found = {}
+        for name in self._synced.raw_listall_references():
+            text = name.decode("utf-8", "replace")
+            if text.startswith(prefix):
+                target = self.read(text)
+                if target is not None:
+                    found[text] = target
+        return found
+
+    def move(self, name: str, expected: str | None, new: str, *, sync: bool = True) -> None:
+        """Move *name* from *expected* (``None``: it must be absent) to *new*.
+
+        Raises:
+            LostRace: it is at another commit.
+            WrongState: its lock file stays held.
+        """
+        repo = self._synced if sync else self._quick()
+
+        def attempt() -> None:
+            if expected is None:
+                if self._broken(name):
+                    (self._git_dir / name).unlink(missing_ok=True)
+                repo.references.create(name, new, force=False)
+                return
+            ref = repo.references.get(name)
+            if ref is None or str(ref.target) != expected:
+                raise LostRace(name)
+            ref.set_target(new)
+
+        self._translated(name, expected, attempt)
+
+    def remove(self, name: str, expected: str) -> None:
+        """Remove *name*, which must be at *expected*.
+
+        Raises:
+            LostRace: it is at another commit, or gone.
+            WrongState: its lock file stays held.
+        """
+
+        def attempt() -> None:
+            ref = self._quick().references.get(name)
+            if ref is None or str(ref.target) != expected:
+                raise LostRace(name)
+            ref.delete()
+
+        self._translated(name, expected, attempt)
+
+    def remove_many(self, refs: Iterable[tuple[str, str]]) -> None:
+        """Remove each ``(name, commit)`` that is still there; one that has moved meanwhile is left alone."""
+        rows = list(refs)
+        if len(rows) >= _MANY and self._remove_by_git(rows):
+            return
+        for name, expected in rows:
+            try:
+                self.remove(name, expected)
+            except LostRace:
+                continue
+
+    def _remove_by_git(self, rows: list[tuple[str, str]]) -> bool:
+        lines = b"".join(b"delete %s\0%s\0" % (name.encode(), oid.encode()) for name, oid in rows)
+        try:
+            done = subprocess.run(
+                ["git", "--git-dir", str(self._git_dir), "update-ref", "--stdin", "-z"],
+                input=lines,
+                capture_output=True,
+                check=False,
+            )
+        except FileNotFoundError:
+            return False
+        return done.returncode == 0
+
+    def _quick(self) -> pygit2.Repository:
+        if self._unsynced is None:
+            pygit2.settings.enable_fsync_gitdir(False)
+            try:
+                self._unsynced = pygit2.Repository(str(self._git_dir))
+                self._unsynced.references.get("HEAD")
+            finally:
+                pygit2.settings.enable_fsync_gitdir(True)
+        return self._unsynced
+
+    def _broken(self, name: str) -> bool:
+        """Whether *name* is a file without a commit id in it, as a power cut can leave an unsynced ref."""
+        path = self._git_dir / name
+        return path.is_file() and len(path.read_bytes().strip()) != 40
+
+    @staticmethod
+    def _target(repo: pygit2.Repository, name: str) -> str | None:
+        try:
+            ref = repo.references.get(name)
+            return None if ref is None else str(ref.resolve().target)
+        except (pygit2.GitError, KeyError, ValueError):
+            return None
+
+    def _translated(self, name: str, expected: str | None, attempt: Callable[[], _T]) -> _T:
+        """Run *attempt*; contention, which libgit2 reports in three ways, is waited out or named."""
+        failure: Exception | None = None
+        for number in range(_LOCK_TRIES):
+            try:
+                return attempt()
+            except LostRace:
+                raise
+            except (pygit2.GitError, OSError, KeyError, ValueError) as error:
+                failure = error
+                if self.read(name) != expected:
+                    raise LostRace(name) from error
+                if (self._git_dir / name).is_dir():
+                    break
+                time.sleep(min(0.05, 0.001 * 2**number) * (0.5 + random.random()))  # noqa: S311 - jitter
+        raise WrongState(
+            f"the ref {name} cannot be moved: {failure}",
+            hint="if no other git process is running, `modelref-git doctor` names what holds it",
+        ) from failure

@@ -1,0 +1,178 @@
+"""The queue's state as a tree: small files in small folders, read and written entry by entry.
+
+``state.json``                        the header: counters, the log's main, the open batch
+``changes/<status>/…/<id>.json``      one change, under ``pending``, ``approved`` or ``closed``
+``batches/…/<id>.json``               one batch
+``open/…/<hash>.json``                the open changes of a record and of its look-alikes
+``jobs/…/<hash>.json``                what was applied under a job id
+
+``docs/formats.md`` describes it for readers in other languages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from modelref_git.errors import IntegrityFailure
+from modelref_git.proposals.lifecycle import APPROVED, PENDING, STATE_FORMAT, Batch, Change, Header
+from modelref_git.store import layout
+from modelref_git.store.objects import ObjectBuffer
+from modelref_git.store.trees import TreeEditor, read_tree, walk
+
+_HEADER: Final = "state.json"
+_CLOSED: Final = "closed"
+FOLDERS: Final = (PENDING, APPROVED, _CLOSED)
+"""The folders of changes: those of one folder are listed without reading the others."""
+
+
+def folder_of(status: str) -> str:
+    """The folder under ``changes/`` of a change with *status*."""
+    return status if status in (PENDING, APPROVED) else _CLOSED
+
+
+class StoredQueue:
+    """The queue's state in a tree. Implements :class:`~modelref_git.proposals.lifecycle.Queue`."""
+
+    def __init__(self, objects: ObjectBuffer, tree: str | None) -> None:
+        self._objects = objects
+        self._editor = TreeEditor(objects, tree)
+        self.tree = tree
+        self.header = Header()
+        if tree is not None:
+            row = self._read(_HEADER)
+            if row is None:
+                raise IntegrityFailure("the queue's state has no header file")
+            if row.get("format") != STATE_FORMAT:
+                raise IntegrityFailure(
+                    f"the queue log has format {row.get('format')!r}; this version reads format {STATE_FORMAT}",
+                    hint="install the version of modelref-git that wrote it, or a newer one",
+                )
+            self.header = Header(**row)
+
+    def change(self, change_id: int) -> Change | None:
+        """The change with that number, wherever it stands."""
+        for folder in FOLDERS:
+            row = self._read(layout.numbered_path(f"changes/{folder}", change_id))
+            if row is not None:
+                return Change.from_state(row)
+        return None
+
+    def put_change(self, change: Change, before: Change | None) -> None:
+        """Keep *change*, move it between folders, and keep the index of open changes right."""
+        path = layout.numbered_path(f"changes/{folder_of(change.status)}", change.change_id)
+        if before is not None and folder_of(before.status) != folder_of(change.status):
+            self._editor.remove(layout.numbered_path(f"changes/{folder_of(before.status)}", change.change_id))
+        self._write(path, change.as_state())
+        was_open = before is not None and before.is_open
+        if change.is_open != was_open:
+            self._index(change)
+
+    def batch(self, batch_id: int) -> Batch | None:
+        """The batch with that number."""
+        row = self._read(layout.numbered_path("batches", batch_id))
+        return None if row is None else Batch.from_state(row)
+
+    def put_batch(self, batch: Batch) -> None:
+        """Keep *batch*."""
+        self._write(layout.numbered_path("batches", batch.batch_id), batch.as_state())
+
+    def put_job(self, job_id: str, batch_id: int, change_ids: tuple[int, ...]) -> None:
+        """Keep which changes were applied under *job_id*; a job may name several batches."""
+        path = self._job_path(job_id)
+        row = self._read(path) or {"job_id": job_id, "batches": []}
+        row["batches"].append({"batch_id": batch_id, "changes": list(change_ids)})
+        self._write(path, row)
+
+    def job(self, job_id: str) -> list[tuple[int, tuple[int, ...]]]:
+        """``(batch id, change ids)`` of each apply under *job_id*, oldest first."""
+        row = self._read(self._job_path(job_id)) or {"batches": []}
+        return [(item["batch_id"], tuple(item["changes"])) for item in row["batches"]]
+
+    def open_changes(self, category: str, name: str) -> tuple[int, ...]:
+        """The open changes of a record and of names that differ from it by case or Unicode form only."""
+        return tuple(self._open_row(category, name)["changes"])
+
+    def change_ids(self, folder: str) -> Iterator[int]:
+        """The ids of the changes of one of :data:`FOLDERS`, ascending; only folders are read."""
+        root = self._editor.get(f"changes/{folder}")
+        if root is not None:
+            yield from self._numbers(root.oid)
+
+    def batch_ids(self) -> Iterator[int]:
+        """The ids of all batches, ascending."""
+        root = self._editor.get("batches")
+        if root is not None:
+            yield from self._numbers(root.oid)
+
+    def write(self) -> str:
+        """The id of the state's tree, with the header; its new objects are held by the buffer."""
+        self._write(_HEADER, self.header.as_state())
+        self.tree = self._editor.write()
+        return self.tree
+
+    def _numbers(self, tree: str) -> Iterator[int]:
+        entries = read_tree(self._objects, tree).entries
+        ordered = sorted((layout.number_of(name), entry) for name, entry in entries.items())
+        for number, entry in ordered:
+            if entry.is_folder:
+                yield from self._numbers(entry.oid)
+            else:
+                yield number
+
+    def _index(self, change: Change) -> None:
+        path = layout.open_index_path(change.category, change.model_name)
+        row = self._open_row(change.category, change.model_name)
+        ids = set(row["changes"])
+        ids.symmetric_difference_update({change.change_id})
+        if ids:
+            self._write(path, {"changes": sorted(ids)})
+        else:
+            self._editor.remove(path)
+
+    def _open_row(self, category: str, name: str) -> dict[str, Any]:
+        return self._read(layout.open_index_path(category, name)) or {"changes": []}
+
+    @staticmethod
+    def _job_path(job_id: str) -> str:
+        return layout.hashed_path("jobs", hashlib.sha256(job_id.encode()).hexdigest())
+
+    def _read(self, path: str) -> dict[str, Any] | None:
+        entry = self._editor.get(path)
+        if entry is None:
+            return None
+        try:
+            row = json.loads(self._objects.read_blob(entry.oid))
+        except ValueError as error:
+            raise IntegrityFailure(f"the file {path} of the queue's state is not readable: {error}") from error
+        if not isinstance(row, dict):
+            raise IntegrityFailure(f"the file {path} of the queue's state is no object")
+        return row
+
+    def _write(self, path: str, row: dict[str, Any]) -> None:
+        data = json.dumps(row, ensure_ascii=False, indent=2) + "\n"
+        self._editor.put(path, self._objects.add("blob", data.encode()))
+
+
+def open_refs(objects: ObjectBuffer, tree: str | None) -> dict[str, str]:
+    """The branches that a state asks for besides ``main``: one for each open change, one for each open batch."""
+    wanted: dict[str, str] = {}
+    if tree is None:
+        return wanted
+    queue = StoredQueue(objects, tree)
+    for folder in (PENDING, APPROVED):
+        for change_id in queue.change_ids(folder):
+            change = queue.change(change_id)
+            if change is not None:
+                wanted[layout.proposal_ref(change_id)] = change.commit
+    batch = queue.batch(queue.header.open_batch) if queue.header.open_batch is not None else None
+    if batch is not None:
+        wanted[layout.batch_ref(batch.batch_id)] = batch.head
+    return wanted
+
+
+def state_files(objects: ObjectBuffer, tree: str | None) -> dict[str, str]:
+    """Every file of a state with its blob id."""
+    return {path: entry.oid for path, entry in walk(objects, tree)}
