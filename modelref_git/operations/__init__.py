@@ -1,0 +1,1 @@
+"""WHAT one can do: one verb a file; each reads, decides, writes."""

@@ -1,0 +1,62 @@
+"""The shapes of answers that several operations give: a change as the wire has it, a payload, a batch result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from modelref_git.errors import NotFound
+from modelref_git.proposals.lifecycle import POLICY, Change
+from modelref_git.records import codec, text
+from modelref_git.store.objects import ObjectBuffer
+from modelref_git.store.state import StoredQueue
+
+_WIRE_FIELDS: Final = (
+    *("change_id", "category", "model_name", "operation", "payload"),
+    *("requested_by", "requested_username", "requested_at", "status", "notes", "batch_id", "batch_title"),
+    *("approved_by", "approved_username", "approved_at"),
+    *("rejected_by", "rejected_username", "rejected_at", "reject_reason"),
+    *("applied_at", "applied_by", "applied_username", "applied_job_id"),
+    *("updated_at", "request_metadata", "related_models"),
+)
+"""The fields of a PendingChangeRecord in the order of the wire."""
+
+TEXT_GENERATION: Final = "text_generation"
+
+
+def payload(objects: ObjectBuffer, change: Change) -> dict[str, Any] | None:
+    """What a change is about: the proposed record, or for a delete the record that was live when it was queued."""
+    blob = change.blob if change.blob is not None else change.base_blob
+    if blob is None or change.category == POLICY:
+        return None
+    return codec.without_remainder(codec.decode(objects.read_blob(blob)))
+
+
+def pending_record(objects: ObjectBuffer, change: Change, *, nulls: bool) -> dict[str, Any]:
+    """A PendingChangeRecord, with or without the fields that are null."""
+    row = {name: getattr(change, name, None) for name in _WIRE_FIELDS}
+    row["payload"] = payload(objects, change)
+    if change.category == TEXT_GENERATION:
+        row["related_models"] = text.related_models(change.model_name)
+    return row if nulls else {key: value for key, value in row.items() if value is not None}
+
+
+def pending_records(
+    objects: ObjectBuffer, queue: StoredQueue, change_ids: Iterable[int], *, nulls: bool
+) -> list[dict[str, Any]]:
+    """The PendingChangeRecords of several changes."""
+    return [pending_record(objects, find_change(queue, change_id), nulls=nulls) for change_id in change_ids]
+
+
+def find_change(queue: StoredQueue, change_id: int) -> Change:
+    """The change with that number.
+
+    Raises:
+        NotFound: there is none.
+    """
+    change = queue.change(change_id)
+    if change is None:
+        last = queue.header.last_change_id
+        hint = f"the newest change is {last}; `modelref-git changes` lists them" if last else "the queue is empty"
+        raise NotFound(f"there is no change {change_id}", hint=hint)
+    return change

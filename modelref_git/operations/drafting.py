@@ -1,0 +1,256 @@
+"""From a request to a proposal's commit: every check on the way in, then the record's canonical bytes and its tree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from modelref_git.errors import Conflict, Invalid, NotFound, Problem
+from modelref_git.operations.context import Person
+from modelref_git.proposals.config import DatasetConfig
+from modelref_git.proposals.events import CREATE, DELETE, Proposal
+from modelref_git.records import codec, names, quality
+from modelref_git.records.categories import CATEGORIES
+from modelref_git.records.json_text import MAX_RECORD_BYTES, same
+from modelref_git.records.schemas import Schema
+from modelref_git.store.dataset import DatasetTree
+from modelref_git.store.log import Step
+from modelref_git.store.trees import TreeEditor
+
+ALLOW_ALL: Final = "*"
+KEY_MISMATCH: Final = "name.key_mismatch"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One requested create, update or delete, as it came in."""
+
+    operation: str
+    category: str
+    name: str | None = None
+    """The key; the body's ``name`` where it is left out."""
+    payload: Mapping[str, Any] | None = None
+    note: str | None = None
+    allow: tuple[str, ...] = ()
+    """Quality rules that are waived; ``*`` for all."""
+    importing: bool = False
+    """Whether an import asks: its records bring their legacy remainder and keep their source's stamps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A request that passed every check: its proposal's commit is held by the step, and not written yet."""
+
+    proposal: Proposal
+    waived: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def draft(step: Step, dataset: DatasetTree, person: Person, request: Request) -> Draft:
+    """Check *request* against the dataset, and hold its proposal's commit.
+
+    The order of the checks is the one that the queue's clients know: the category, the record, the role, the name,
+    then whether the record exists.
+
+    Raises:
+        NotFound: no such category; update or delete of a record that is not there.
+        Invalid: the record or its name; every fault of the record at once.
+        Forbidden: the person is no requestor.
+        Conflict: create of a record that is there, or of a look-alike.
+    """
+    schema = dataset.schema(request.category)
+    name = _key(request)
+    live = dataset.blob(request.category, name) if not _structural(request.category, name) else None
+    old = codec.decode(step.objects.read_blob(live)) if live is not None else None
+    record: dict[str, Any] | None = None
+    waived: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    if request.operation != DELETE:
+        record, waived, warnings = checked_record(step, dataset.config, schema, name, old, person, request)
+    person.require_requestor(f"propose a {request.operation}")
+    problems = _structural(request.category, name)
+    if problems:
+        raise Invalid.of(f"the name {name!r}", problems)
+    _check_existence(step, dataset, request, name, live)
+    blob = None
+    if record is not None:
+        data = codec.encode(record, schema.order)
+        if len(data) > MAX_RECORD_BYTES:
+            text = f"the record has {len(data)} bytes, {MAX_RECORD_BYTES} are the most"
+            raise Invalid.of(f"record {name!r}", [Problem("", text, "json.size")])
+        blob = step.objects.add("blob", data)
+    proposal = _commit(step, dataset, person, request, name, live, blob)
+    return Draft(proposal, waived, warnings)
+
+
+def _key(request: Request) -> str:
+    if request.name is not None:
+        return request.name
+    body = request.payload or {}
+    if isinstance(body.get("name"), str):
+        return str(body["name"])
+    what = "the record has no name of its own" if "name" not in body else "the record's name is not a text"
+    raise Invalid.of("the proposal", [Problem("/name", f"{what}, and none was given", "name.missing")])
+
+
+def _structural(category: str, name: str) -> list[Problem]:
+    return names.structural_problems(category, name)
+
+
+def checked_record(
+    step: Step,
+    config: DatasetConfig,
+    schema: Schema,
+    name: str,
+    old: dict[str, Any] | None,
+    person: Person,
+    request: Request,
+) -> tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]:
+    """The record as it will be stored, the rules that were waived for it, and the warnings about it."""
+    what = f"record {name!r}"
+    if request.payload is None:
+        raise Invalid.of(what, [Problem("", f"a {request.operation} needs a record", "payload.missing")])
+    record = dict(request.payload)
+    if request.category in CATEGORIES:
+        record.setdefault("name", name)
+        if record["name"] is None:
+            record["name"] = name
+    problems = [] if request.importing else _carry_remainder(record, old)
+    record, faults = stored_form(schema, record, old)
+    problems += faults
+    if problems:
+        raise Invalid.of(what, problems)
+    waived, warnings = _check_quality(config, request, name, record, old)
+    if not request.importing and request.category in CATEGORIES and schema.has_metadata:
+        record["metadata"] = _stamped(step, record.get("metadata"), old, person)
+    return record, waived, warnings
+
+
+def stored_form(
+    schema: Schema, record: dict[str, Any], old: dict[str, Any] | None = None
+) -> tuple[dict[str, Any], list[Problem]]:
+    """*record*, which replaces *old*, as the dataset stores it, and its faults by the schema of the dataset.
+
+    For the package's own categories, defaults are filled in and the text rules are applied. A record of a category of
+    one's own stays as it is.
+    """
+    if schema.category not in CATEGORIES:
+        return record, schema.problems(record)
+    from modelref_git.records import normal
+
+    try:
+        stored = normal.normalise(schema.category, record, before=old, open_values=not schema.is_shipped)
+    except Invalid as fault:
+        found = [Problem(row["path"], row["message"], row["rule"]) for row in fault.details]
+        if schema.is_shipped:
+            return record, found
+        # The dataset's own schema decides what is valid; the models only fill in and put in order.
+        stored = {key: value for key, value in record.items() if value is not None}
+        return stored, [problem for problem in found if problem.rule.startswith("text.")] + schema.problems(stored)
+    # A schema that the package ships was made from the very models that have just accepted the record.
+    return stored, [] if schema.is_shipped else schema.problems(stored)
+
+
+def _carry_remainder(record: dict[str, Any], old: dict[str, Any] | None) -> list[Problem]:
+    """Give *record* the legacy remainder of the live one: only an import may change it."""
+    kept = (old or {}).get(codec.REMAINDER)
+    given = record.pop(codec.REMAINDER, kept)
+    if not same(given, kept):
+        text = "the legacy remainder belongs to imports; leave it out"
+        return [Problem(f"/{codec.REMAINDER}", text, "remainder.changed")]
+    if kept is not None:
+        record[codec.REMAINDER] = kept
+    return []
+
+
+def _check_quality(
+    config: DatasetConfig, request: Request, name: str, record: dict[str, Any], old: dict[str, Any] | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    refused, waived, warnings = [], [], []
+    for rule, problem in quality.check_names(request.category, name, record):
+        severity = config.rules.get(rule.id, rule.severity)
+        if rule.id == KEY_MISMATCH:
+            if old is not None and old.get("name") == record.get("name"):
+                continue  # the live record has that name already: not a new difference
+            severity = "warning" if request.importing and severity == "error" else severity
+        if severity == "error" and not {rule.id, ALLOW_ALL} & set(request.allow):
+            refused.append(problem)
+        elif severity == "error":
+            waived.append(rule.id)
+        elif severity == "warning":
+            warnings.append(f"{request.category} {name!r}: {problem.message}")
+    if refused:
+        rules = " ".join(f"--allow {problem.rule}" for problem in refused)
+        raise Invalid.of(f"record {name!r}", refused, hint=f"if it is meant so, waive the rule: {rules}")
+    return tuple(waived), tuple(warnings)
+
+
+def _stamped(step: Step, given: Any, old: dict[str, Any] | None, person: Person) -> dict[str, Any]:
+    """The ``metadata`` with who and when: values in the body are replaced, a live record's ``created_*`` kept."""
+    stamps: dict[str, Any] = dict(given) if isinstance(given, dict) else {}
+    for key in ("created_at", "updated_at", "created_by", "updated_by"):
+        stamps.pop(key, None)
+    live = (old or {}).get("metadata")
+    if old is None:
+        stamps |= {"created_at": step.time, "created_by": str(person.actor)}
+    elif isinstance(live, dict):
+        stamps |= {key: live[key] for key in ("created_at", "created_by") if key in live}
+    return stamps | {"updated_at": step.time, "updated_by": str(person.actor)}
+
+
+def _check_existence(step: Step, dataset: DatasetTree, request: Request, name: str, live: str | None) -> None:
+    category = request.category
+    if request.operation == CREATE:
+        if live is not None:
+            raise Conflict(
+                f"{category} has a record {name!r} already",
+                hint=f"to change it: modelref-git propose update {category} {name!r}",
+            )
+        other = dataset.look_alike(category, name)
+        if other is not None and not _is_being_deleted(step, category, other):
+            raise Conflict(
+                f"{category} has a record {other!r}, which differs from {name!r} by letter case or Unicode form only",
+                hint="propose the delete of that one first, to rename it",
+            )
+    elif live is None:
+        other = dataset.look_alike(category, name)
+        meant = f"; there is {other!r}" if other is not None else ""
+        raise NotFound(
+            f"{category} has no record {name!r}{meant}", hint=f"`modelref-git ls {category}` lists the names"
+        )
+
+
+def _is_being_deleted(step: Step, category: str, name: str) -> bool:
+    for change_id in step.queue.open_changes(category, name):
+        change = step.queue.change(change_id)
+        if change is not None and change.operation == DELETE and change.model_name == name:
+            return True
+    return False
+
+
+def _commit(
+    step: Step,
+    dataset: DatasetTree,
+    person: Person,
+    request: Request,
+    name: str,
+    live: str | None,
+    blob: str | None,
+) -> Proposal:
+    editor = TreeEditor(step.objects, dataset.tree)
+    path = dataset.path(request.category, name)
+    if blob is None:
+        editor.remove(path)
+    else:
+        editor.put(path, blob)
+    base = dataset.commit or step.main
+    proposal = Proposal(request.operation, request.category, name, person.actor, request.note, "", base, live, blob)
+    author = step.author(person.actor, person.email)
+    commit = step.commit(editor.write(), [base], author, proposal.message())
+    return Proposal(request.operation, request.category, name, person.actor, request.note, commit, base, live, blob)
+
+
+def rivals(step: Step, proposal: Proposal, besides: Sequence[int] = ()) -> list[int]:
+    """The open changes of the same record, or of a look-alike of it."""
+    return [n for n in step.queue.open_changes(proposal.category, proposal.name) if n not in besides]

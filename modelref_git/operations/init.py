@@ -1,0 +1,126 @@
+"""Init: a new dataset repository, with the schemas of all fifteen categories and, if wanted, the starter dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from modelref_git.errors import Conflict, UsageFault
+from modelref_git.proposals import config, trailers
+from modelref_git.proposals.actors import APPROVER, REQUESTOR, Actor, Member
+from modelref_git.proposals.events import INIT, Event
+from modelref_git.records import quality, shipped
+from modelref_git.records.categories import CATEGORIES
+from modelref_git.store import layout, log
+from modelref_git.store.git import GitStore
+from modelref_git.store.log import Clock, Step
+from modelref_git.store.trees import TreeEditor
+
+ATTRIBUTES: Final = b"dataset/** text eol=lf merge=modelref\n"
+
+
+def init_repository(
+    path: Path,
+    *,
+    bare: bool = False,
+    empty: bool = False,
+    owner: str | None = None,
+    email: str | None = None,
+    dry_run: bool = False,
+    clock: Clock = log.wall_clock,
+    warn: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Make a dataset repository at *path*; answers where it is and where its branches are.
+
+    Args:
+        path: a folder; it is made if it is not there, and becomes a Git repository if it is none.
+        bare: without a work tree.
+        empty: without the starter dataset.
+        owner: the first approver, ``name#id``; git's ``user.name`` with the id 1 unless given.
+        email: the owner's; git's ``user.email`` unless given.
+        dry_run: only say what would be done.
+        clock: Unix seconds.
+        warn: told what could not be brought along.
+
+    Raises:
+        Conflict: the folder holds a dataset repository, or a branch ``main``, already.
+        UsageFault: no owner is given, and git has none configured.
+    """
+    if path.exists() and not path.is_dir():
+        raise Conflict(f"{path} is a file")
+    existing = _existing(path)
+    if existing is not None:
+        if existing.is_dataset:
+            raise Conflict(f"{path} holds a dataset repository already")
+        if existing.refs.read(layout.MAIN) is not None:
+            raise Conflict(
+                f"{path} has a branch main already", hint="make the dataset repository in a folder of its own"
+            )
+    if dry_run:
+        return {"path": str(path.absolute()), "main": None, "queue": None, "records": 0 if empty else _starter_size()}
+    made = not path.exists()
+    store = existing or GitStore.create(path, bare=bare)
+    try:
+        member = _owner(store, owner, email)
+    except UsageFault:
+        if existing is None:
+            _remove_empty(store, path, made)
+        raise
+    files = dict(_files(member, empty=empty))
+
+    def decide(step: Step) -> dict[str, Any]:
+        if step.start is not None:
+            raise Conflict(f"{path} holds a dataset repository already")
+        editor = TreeEditor(step.objects, None)
+        for where, data in files.items():
+            editor.put(where, step.objects.add("blob", data))
+        records = sum(1 for where in files if layout.record_of(where) is not None)
+        headline = f"dataset repository with {records} records"
+        message = trailers.message(f"{INIT}: {headline}", (), [("Actor", str(member.actor))])
+        author = step.author(member.actor, member.emails[0] if member.emails else "")
+        main = step.commit(editor.write(), (), author, message)
+        event = Event(INIT, member.actor, 0, 0, main=main, headline=headline)
+        step.append(event, keeps=[main], email=author.email)
+        return {"path": str(path.absolute()), "main": main, "queue": step.head, "records": records}
+
+    return log.write(store, decide, clock=clock, new=True, warn=warn)
+
+
+def _existing(path: Path) -> GitStore | None:
+    """The repository whose top is *path* itself; one that it merely lies in does not count."""
+    bare = (path / "HEAD").is_file() and (path / "objects").is_dir()
+    return GitStore.open(path) if bare or (path / ".git").exists() else None
+
+
+def _remove_empty(store: GitStore, path: Path, made: bool) -> None:
+    """Take back a repository that was made a moment ago, and holds nothing."""
+    import shutil
+
+    shutil.rmtree(path if made else store.git_dir)
+
+
+def _owner(store: GitStore, owner: str | None, email: str | None) -> Member:
+    name = store.config("user.name")
+    address = email or store.config("user.email")
+    if owner is None and not name:
+        raise UsageFault(
+            "the dataset needs an owner, and git has no user.name",
+            hint="say it with --owner NAME#ID --email E, or set git's user.name and user.email",
+        )
+    actor = Actor.parse(owner) if owner is not None else Actor("1", name or "")
+    return Member(actor.id, actor.name, (address,) if address else (), (), (REQUESTOR, APPROVER))
+
+
+def _files(owner: Member, *, empty: bool) -> list[tuple[str, bytes]]:
+    schemas = {name: layout.schema_path(name) for name in CATEGORIES}
+    rules = {rule.id: rule.severity for rule in quality.RULES}
+    files = [(layout.CONFIG, config.initial(owner, schemas, rules)), (layout.ATTRIBUTES, ATTRIBUTES)]
+    files += [(where, shipped.schema_bytes(name) or b"") for name, where in schemas.items()]
+    if not empty:
+        files += list(shipped.starter_files())
+    return files
+
+
+def _starter_size() -> int:
+    return sum(1 for _ in shipped.starter_files())

@@ -1,0 +1,145 @@
+"""Maintain: doctor looks for what a crash or a hand left behind, gc packs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from modelref_git.errors import ModelrefError
+from modelref_git.operations.context import Context
+from modelref_git.store import layout, log, projections, worktree
+from modelref_git.store.git import GitStore
+
+STALE_AFTER: Final = 60
+"""Seconds after which a lock or a half-written file belongs to nobody that still runs."""
+
+
+@dataclass(slots=True)
+class Finding:
+    """Something that is not as it should be."""
+
+    code: str
+    message: str
+    repaired: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry of the report."""
+        return {"code": self.code, "message": self.message, "repaired": self.repaired}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What ``doctor`` found."""
+
+    findings: list[Finding]
+
+    @property
+    def is_beyond_repair(self) -> bool:
+        """Whether something was found that only a person can settle."""
+        return any(finding.code in _FOR_PEOPLE for finding in self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer of ``doctor``."""
+        return {"findings": [finding.as_json() for finding in self.findings]}
+
+
+_FOR_PEOPLE: Final = frozenset({"drift", "foreign_ref", "unreadable"})
+
+
+def examine(ctx: Context, *, repair: bool = False) -> Report:
+    """Look the repository over; with *repair*, roll forward what is behind and remove what nobody needs.
+
+    Raises:
+        NotFound: it is no dataset repository.
+    """
+    store = ctx.store
+    findings = [*_stale_files(store, repair)]
+    try:
+        view = ctx.view()
+        behind = projections.find_behind(store, view.head)
+    except ModelrefError as fault:
+        if fault.code != "integrity":
+            raise
+        return Report([*findings, Finding("unreadable", fault.message)])
+    mendable = [item for item in behind if not item.foreign]
+    if repair and mendable:
+        ctx.store.disk.remove(store.local_dir / "cache" / "projected")
+        log.write(store, lambda _: None, clock=ctx.clock, warn=ctx.warn)
+    left = {item.ref for item in projections.find_behind(store, view.head)} if repair else {i.ref for i in behind}
+    for item in behind:
+        wanted, found = item.wanted or "absent", item.found or "absent"
+        if not item.foreign:
+            text = f"{item.ref} is {found}, the log says {wanted}"
+            findings.append(Finding("behind", text, repaired=item.ref not in left))
+        elif item.ref == layout.MAIN:
+            text = f"main is at {found}, which no event names; the log says {wanted}"
+            findings.append(Finding("drift", text))
+        else:
+            findings.append(Finding("foreign_ref", f"{item.ref} is at {found}, which the log never gave it"))
+    findings += _work_tree(store)
+    return Report(findings)
+
+
+def _stale_files(store: GitStore, repair: bool) -> Iterator[Finding]:
+    """Locks that a killed process left behind, and files that it had not finished."""
+    now = time.time()
+    for path in _lock_files(store.git_dir):
+        age = _age(path, now)
+        if age is not None and age >= STALE_AFTER:
+            if repair:
+                store.disk.remove(path)
+            text = f"the lock {path.relative_to(store.git_dir)} has been held for {age:.0f} seconds"
+            yield Finding("stale_lock", text, repaired=repair)
+    for path in sorted(store.pack_folder.glob("tmp_modelref_*")):
+        age = _age(path, now)
+        if age is not None and age >= STALE_AFTER:
+            if repair:
+                store.disk.remove(path)
+            yield Finding("half_written", f"the file {path.name} was never finished", repaired=repair)
+
+
+def _lock_files(git_dir: Path) -> list[Path]:
+    places = [git_dir / name for name in ("HEAD.lock", "packed-refs.lock", "index.lock", "config.lock")]
+    return [path for path in places if path.exists()] + sorted((git_dir / "refs").rglob("*.lock"))
+
+
+def _age(path: Path, now: float) -> float | None:
+    try:
+        return now - path.stat().st_mtime
+    except FileNotFoundError:
+        return None
+
+
+def _work_tree(store: GitStore) -> Iterator[Finding]:
+    if worktree.is_behind(store):
+        text = "the work tree is not at main; `git status` shows how, `git reset --keep main` brings it along"
+        yield Finding("work_tree", text)
+
+
+def collect_garbage(ctx: Context) -> dict[str, int]:
+    """Pack objects and refs and write the commit-graph, by the ``git`` program; nothing is pruned.
+
+    Raises:
+        NotFound: it is no dataset repository, or there is no ``git`` program.
+        IntegrityFailure: ``git`` failed.
+    """
+    ctx.view()
+    store = ctx.store
+    objects, size = _measured(store)
+    if not ctx.dry_run:
+        store.run_git("pack-refs", "--all")
+        # --keep-unreachable: what the log may still need is never thrown away.
+        store.run_git("repack", "-a", "-d", "-q", "--keep-unreachable")
+        store.run_git("prune-packed", "-q")
+        store.run_git("commit-graph", "write", "--reachable", "--changed-paths", "--no-progress")
+    after, new_size = (objects, size) if ctx.dry_run else _measured(store)
+    return {"objects_before": objects, "objects_after": after, "bytes_before": size, "bytes_after": new_size}
+
+
+def _measured(store: GitStore) -> tuple[int, int]:
+    rows = dict(line.split(": ") for line in store.run_git("count-objects", "-v").splitlines())
+    size = sum(path.stat().st_size for path in (store.git_dir / "objects").rglob("*") if path.is_file())
+    return int(rows["count"]) + int(rows["in-pack"]), size

@@ -1,0 +1,259 @@
+"""Propose: a create, an update or a delete of one record, or many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from modelref_git.errors import Conflict, Invalid, ModelrefError, NotFound, Problem, UsageFault
+from modelref_git.operations.answers import pending_record
+from modelref_git.operations.context import Context, Person
+from modelref_git.operations.drafting import Draft, Request, draft, rivals
+from modelref_git.proposals.actors import Actor
+from modelref_git.proposals.events import CREATE, DELETE, ENQUEUE, OPERATIONS, UPDATE, Event
+from modelref_git.records import codec, pointer
+from modelref_git.records.json_text import same
+from modelref_git.store.dataset import DatasetTree
+from modelref_git.store.log import Step
+
+Edit = Callable[[dict[str, Any]], dict[str, Any]]
+"""Makes of today's record the one that is proposed."""
+
+
+def propose_create(ctx: Context, request: Request) -> dict[str, Any]:
+    """Queue the create of a record; answers its PendingChangeRecord. Raises as :func:`.drafting.draft`."""
+    return _propose_one(ctx, lambda _step, _dataset: replace(request, operation=CREATE))
+
+
+def propose_delete(ctx: Context, request: Request) -> dict[str, Any]:
+    """Queue the delete of a record; answers its PendingChangeRecord. Raises as :func:`.drafting.draft`."""
+    return _propose_one(ctx, lambda _step, _dataset: replace(request, operation=DELETE))
+
+
+def propose_update(
+    ctx: Context, request: Request, *, edit: Edit | None = None, base: str | None = None
+) -> dict[str, Any]:
+    """Queue the update of a record; answers its PendingChangeRecord.
+
+    Args:
+        ctx: the caller.
+        request: what is asked for; its payload is the full new record, unless *edit* is given.
+        edit: edits of today's record instead of a full one.
+        base: the revision that the full record was edited from.
+
+    Raises:
+        Conflict: the full record was edited from an older state than today's.
+        ModelrefError: as :func:`.drafting.draft`.
+    """
+
+    def prepare(step: Step, dataset: DatasetTree) -> Request:
+        name = request.name or str((request.payload or {}).get("name", ""))
+        live = _live_record(dataset, request.category, name)
+        if edit is not None:
+            if live is None:
+                return replace(request, operation=UPDATE, payload={})
+            return replace(request, operation=UPDATE, payload=edit(codec.without_remainder(live)))
+        if base is not None:
+            _check_base(step, dataset, request.category, name, base)
+        elif live is not None:
+            _check_stamp(request, name, live)
+        return replace(request, operation=UPDATE)
+
+    return _propose_one(ctx, prepare)
+
+
+def editing(changes: Sequence[tuple[str, Any]], removals: Sequence[str]) -> Edit:
+    """The edit that sets each ``(JSON pointer, value)`` and removes what each pointer names, in the order given."""
+
+    def edit(record: dict[str, Any]) -> dict[str, Any]:
+        for where, value in changes:
+            record = pointer.with_set(record, where, value)
+        for where in removals:
+            record = pointer.without(record, where)
+        return record
+
+    return edit
+
+
+def current_record(ctx: Context, category: str, name: str) -> dict[str, Any]:
+    """Today's record, as an editor is to show it.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = _live_record(ctx.view().dataset(), category, name)
+    if found is None:
+        raise NotFound(f"{category} has no record {name!r}", hint=f"`modelref-git ls {category}` lists the names")
+    return codec.without_remainder(found)
+
+
+@dataclass(frozen=True, slots=True)
+class BulkLine:
+    """One line of a bulk: its number, and the request or what is wrong with the line."""
+
+    number: int
+    request: Request | None
+    fault: ModelrefError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BulkResult:
+    """What became of a bulk."""
+
+    change_ids: list[int]
+    errors: list[dict[str, Any]]
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer of ``propose bulk``."""
+        return {"change_ids": self.change_ids, "errors": self.errors}
+
+
+def read_bulk_line(number: int, row: Any, allow: tuple[str, ...]) -> BulkLine:
+    """The request in one line ``{"operation", "category", "model_name"?, "payload"?, "note"?}``."""
+    if isinstance(row, ModelrefError):
+        return BulkLine(number, None, row)
+    problems = []
+    if not isinstance(row, dict):
+        problems.append(Problem("", "a line is one JSON object", "bulk.line"))
+        row = {}
+    else:
+        problems += [
+            Problem(f"/{key}", f"{key!r} is no member of a bulk line", "bulk.line")
+            for key in row.keys() - {"operation", "category", "model_name", "payload", "note"}
+        ]
+        if row.get("operation") not in OPERATIONS:
+            problems.append(Problem("/operation", f"operation is one of {', '.join(OPERATIONS)}", "bulk.line"))
+        if not isinstance(row.get("category"), str):
+            problems.append(Problem("/category", "category must be a text", "bulk.line"))
+        for key, kind, word in (("model_name", str, "a text"), ("note", str, "a text"), ("payload", dict, "an object")):
+            if row.get(key) is not None and not isinstance(row[key], kind):
+                problems.append(Problem(f"/{key}", f"{key} must be {word}", "bulk.line"))
+    if problems:
+        return BulkLine(number, None, Invalid.of(f"line {number}", problems))
+    request = Request(
+        row["operation"], row["category"], row.get("model_name"), row.get("payload"), row.get("note"), allow
+    )
+    return BulkLine(number, request)
+
+
+def propose_bulk(
+    ctx: Context,
+    lines: Iterable[BulkLine],
+    *,
+    atomic: bool = False,
+    progress: Callable[[], None] = lambda: None,
+) -> BulkResult:
+    """Queue many proposals as one step; a bad line is reported and the others go in, unless *atomic*.
+
+    Raises:
+        Forbidden: the caller is no requestor.
+    """
+    rows = list(lines)
+
+    def decide(step: Step) -> BulkResult:
+        dataset = step.dataset()
+        person = ctx.person(dataset.config)
+        person.require_requestor("propose")
+        drafts, errors = [], []
+        for line in rows:
+            try:
+                if line.request is None:
+                    raise line.fault or UsageFault("an empty line")
+                drafts.append(draft(step, dataset, person, _checked_update(dataset, line.request)))
+            except ModelrefError as fault:
+                errors.append(_line_error(line.number, fault))
+            progress()
+        if errors and atomic:
+            return BulkResult([], errors)
+        change_ids = enqueue(step, person, drafts)
+        return BulkResult(change_ids, errors)
+
+    return ctx.write(decide)
+
+
+def _line_error(number: int, fault: ModelrefError) -> dict[str, Any]:
+    details = fault.details or [{"path": "", "message": fault.message, "rule": fault.code}]
+    return {"line": number, "details": details}
+
+
+def _checked_update(dataset: DatasetTree, request: Request) -> Request:
+    if request.operation == UPDATE and request.payload is not None:
+        name = request.name or str(request.payload.get("name", ""))
+        live = _live_record(dataset, request.category, name)
+        if live is not None:
+            _check_stamp(request, name, live)
+    return request
+
+
+def enqueue(step: Step, person: Person, drafts: Sequence[Draft], *, actor: Actor | None = None) -> list[int]:
+    """Append the ``enqueue`` event of *drafts*; gives their change ids."""
+    if not drafts:
+        return []
+    first = step.queue.header.last_change_id + 1
+    change_ids = tuple(range(first, first + len(drafts)))
+    pairs = list(zip(change_ids, drafts, strict=True))
+    event = Event(
+        ENQUEUE,
+        actor or person.actor,
+        0,
+        0,
+        change_ids=change_ids,
+        proposals=tuple(item.proposal for item in drafts),
+        waived=tuple((change_id, rule) for change_id, item in pairs for rule in item.waived),
+    )
+    body = [f"- change {n}: {item.proposal.title}" for n, item in pairs[:127]] if len(pairs) > 1 else []
+    step.append(event, keeps=[item.proposal.commit for item in drafts], email=person.email, body=body)
+    for item in drafts:
+        step.warnings += item.warnings
+    return list(change_ids)
+
+
+def _propose_one(ctx: Context, prepare: Callable[[Step, DatasetTree], Request]) -> dict[str, Any]:
+    def decide(step: Step) -> dict[str, Any]:
+        dataset = step.dataset()
+        person = ctx.person(dataset.config)
+        made = draft(step, dataset, person, prepare(step, dataset))
+        others = rivals(step, made.proposal)
+        change_id = enqueue(step, person, [made])[0]
+        if others:
+            listed = ", ".join(str(number) for number in others)
+            step.warnings.append(f"rival open proposals for this record: {listed} (`modelref-git show ID` shows one)")
+        change = step.queue.change(change_id)
+        if change is None:
+            raise AssertionError(change_id)
+        return pending_record(step.objects, change, nulls=False)
+
+    return ctx.write(decide)
+
+
+def _live_record(dataset: DatasetTree, category: str, name: str) -> dict[str, Any] | None:
+    try:
+        blob = dataset.blob(category, name)
+    except Invalid:
+        return None  # a name that no record can have; the checks on the way in say why
+    return None if blob is None else codec.decode(dataset.objects.read_blob(blob))
+
+
+def _check_base(step: Step, dataset: DatasetTree, category: str, name: str, base: str) -> None:
+    """A record edited from *base* must have been then what it is today."""
+    then = step.dataset(step.store.resolve(base))
+    if then.blob(category, name) != dataset.blob(category, name):
+        raise Conflict(
+            f"{category} {name!r} has changed on main since {base}",
+            hint=f"take today's record with `modelref-git get {category} {name!r}` and edit that",
+        )
+
+
+def _check_stamp(request: Request, name: str, live: dict[str, Any]) -> None:
+    """A full record that says when it was last updated must say what today's record says."""
+    given = (request.payload or {}).get("metadata")
+    stamp = given.get("updated_at") if isinstance(given, dict) else None
+    current = live.get("metadata")
+    now = current.get("updated_at") if isinstance(current, dict) else None
+    if stamp is not None and not same(stamp, now):
+        raise Conflict(
+            f"{request.category} {name!r} was edited from an older state: its metadata.updated_at is {stamp}, "
+            f"today's is {now}",
+            hint=f"take today's record with `modelref-git get {request.category} {name!r}` and edit that",
+        )

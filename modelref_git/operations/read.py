@@ -1,0 +1,130 @@
+"""Read: categories, names, records, and what differs between two revisions. No role is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from modelref_git.errors import Invalid, NotFound
+from modelref_git.operations.answers import TEXT_GENERATION
+from modelref_git.operations.context import Context
+from modelref_git.operations.order import stored_order
+from modelref_git.records import codec, text
+from modelref_git.store import layout
+from modelref_git.store.dataset import DatasetTree
+from modelref_git.store.trees import compare
+
+
+def dataset_at(ctx: Context, revision: str | None) -> DatasetTree:
+    """The dataset at a revision; at the log's ``main`` when there is none.
+
+    Raises:
+        NotFound: there is no such revision, or it holds no dataset.
+    """
+    view = ctx.view()
+    if revision is None:
+        return view.dataset()
+    dataset = DatasetTree.at(view.objects, ctx.store.resolve(revision))
+    _ = dataset.config  # refuses a revision that is no dataset's, such as one of the queue
+    return dataset
+
+
+def list_categories(ctx: Context, revision: str | None = None) -> list[dict[str, Any]]:
+    """The categories with their numbers of records."""
+    dataset = dataset_at(ctx, revision)
+    return [
+        {"category": name, "records": dataset.count(name), "schema": category.schema}
+        for name, category in dataset.config.categories.items()
+    ]
+
+
+def list_names(ctx: Context, category: str, revision: str | None = None) -> list[str]:
+    """The names of a category's records, sorted."""
+    return dataset_at(ctx, revision).names(category)
+
+
+def get_record(ctx: Context, category: str, name: str, revision: str | None = None) -> dict[str, Any]:
+    """One record. A backend variant of a text model is derived from its base record.
+
+    Raises:
+        NotFound: there is no such category or record.
+    """
+    dataset = dataset_at(ctx, revision)
+    blob = _blob(dataset, category, name)
+    if blob is not None:
+        return codec.without_remainder(codec.decode(dataset.objects.read_blob(blob)))
+    if category == TEXT_GENERATION and text.has_backend_prefix(name):
+        variant = _variant(dataset, name)
+        if variant is not None:
+            return variant
+    alike = dataset.look_alike(category, name) if name.strip() else None
+    hint = f"there is {alike!r}" if alike else f"`modelref-git ls {category}` lists the names"
+    raise NotFound(f"{category} has no record {name!r}", hint=hint)
+
+
+def get_category(ctx: Context, category: str, revision: str | None = None) -> dict[str, dict[str, Any]]:
+    """All records of a category, in stored order."""
+    dataset = dataset_at(ctx, revision)
+    return {
+        name: codec.without_remainder(codec.decode(data)) for name, data in stored_order(ctx.store, dataset, category)
+    }
+
+
+def diff_revisions(ctx: Context, old: str, new: str, category: str | None = None) -> list[dict[str, Any]]:
+    """What differs between two revisions of the dataset, record by record."""
+    from modelref_git.records.diff import field_diffs
+
+    before, after = dataset_at(ctx, old), dataset_at(ctx, new)
+    if category is not None and category not in before.config.categories:
+        after.fan_out(category)  # refuses a category that neither knows
+    answer = []
+    for (kind, name), blobs in sorted(changed_records(before, after, category).items()):
+        left, right = (None if oid is None else _record(after, oid) for oid in blobs)
+        diffs = [item.as_json() for item in field_diffs(left, right)]
+        net = "added" if left is None else "deleted" if right is None else "modified"
+        answer.append({"category": kind, "model_name": name, "net_operation": net, "field_diffs": diffs})
+    return answer
+
+
+def changed_records(
+    before: DatasetTree, after: DatasetTree, category: str | None = None
+) -> dict[tuple[str, str], tuple[str | None, str | None]]:
+    """``(category, name)`` of each record that differs, with its blobs; a mere change of layout differs in nothing."""
+    old: dict[tuple[str, str], str] = {}
+    new: dict[tuple[str, str], str] = {}
+    for path, left, right in compare(after.objects, before.tree, after.tree):
+        key = layout.record_of(path)
+        if key is None or (category is not None and key[0] != category):
+            continue
+        if left is not None:
+            old[key] = left.oid
+        if right is not None:
+            new[key] = right.oid
+    keys = sorted(old.keys() | new.keys())
+    return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)}
+
+
+def _record(dataset: DatasetTree, blob: str) -> dict[str, Any]:
+    return codec.without_remainder(codec.decode(dataset.objects.read_blob(blob)))
+
+
+def _blob(dataset: DatasetTree, category: str, name: str) -> str | None:
+    dataset.fan_out(category)
+    try:
+        return dataset.blob(category, name)
+    except Invalid:
+        return None  # a name that no record can have
+
+
+def _variant(dataset: DatasetTree, name: str) -> dict[str, Any] | None:
+    for base in _bases(dataset, name):
+        blob = _blob(dataset, TEXT_GENERATION, base)
+        if blob is not None:
+            return text.variants(base, _record(dataset, blob)).get(name)
+    return None
+
+
+def _bases(dataset: DatasetTree, name: str) -> Iterator[str]:
+    yield from text.base_of_variant(name)
+    # Two authors may share a koboldcpp name; the last of them has it, as in the legacy files.
+    yield from reversed(text.base_of_variant(name, dataset.names(TEXT_GENERATION)))
