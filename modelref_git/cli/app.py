@@ -1,0 +1,134 @@
+"""What the global options say, and the ways in which a command answers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelref_git.cli import render
+
+if TYPE_CHECKING:
+    from modelref_git.operations.context import Context
+
+Text = Callable[[Any], str | Iterable[str]]
+"""Makes of an answer the lines for people."""
+
+
+@dataclass(slots=True)
+class App:
+    """The global options of one call."""
+
+    repo: str | None = None
+    json: bool = False
+    actor: str | None = None
+    quiet: bool = False
+    verbose: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def path(self) -> Path:
+        """Where the repository is, or where the search for it starts."""
+        return Path(self.repo) if self.repo else Path.cwd()
+
+    def context(self, *, dry_run: bool = False) -> Context:
+        """The way into the dataset repository.
+
+        Raises:
+            NotFound: there is none.
+        """
+        from modelref_git.operations.context import Context
+
+        context = Context.open(self.path, claim=self.actor, warn=self.warn)
+        context.dry_run = dry_run
+        return context
+
+    def warn(self, text: str) -> None:
+        """Tell something on stderr. With ``--json`` it waits, so that an error is the only document there."""
+        if self.json:
+            self.warnings.append(text)
+        elif not self.quiet:
+            sys.stderr.write(f"warning: {text}\n")
+
+    def talk(self, text: str) -> None:
+        """Tell what was done, on stderr, unless asked to be quiet."""
+        if not self.quiet and not self.json:
+            sys.stderr.write(f"{text}\n")
+
+    def show(self, answer: Any, text: Text, *, dry_run: bool = False) -> None:
+        """Write a command's answer to stdout: one JSON document, or lines for people."""
+        if self.json:
+            if dry_run and isinstance(answer, dict):
+                answer = {**answer, "dry_run": True}
+            render.write(render.to_json(answer))
+            self._flush_warnings()
+            return
+        if dry_run:
+            self.talk("dry run: nothing was changed")
+        lines = text(answer)
+        render.write(lines if isinstance(lines, str) else "".join(f"{line}\n" for line in lines))
+
+    def show_lines(self, answers: Iterable[Any], text: Callable[[Any], str]) -> None:
+        """Write answers as JSON lines, or one line each for people."""
+        for answer in answers:
+            render.write((render.to_json_line(answer) if self.json else text(answer)) + "\n")
+        self._flush_warnings()
+
+    def _flush_warnings(self) -> None:
+        for warning in self.warnings:
+            if not self.quiet:
+                sys.stderr.write(f"warning: {warning}\n")
+        self.warnings.clear()
+
+    @contextmanager
+    def progress(self, label: str, total: int | None = None) -> Iterator[Callable[[], None]]:
+        """A progress bar on stderr when it is a terminal; the value is called once for each piece of work."""
+        if self.quiet or not sys.stderr.isatty():
+            yield lambda: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(label, total=total)
+            yield lambda: bar.advance(task)
+
+
+pass_app = click.make_pass_decorator(App)
+
+
+def dry_run_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option ``--dry-run``, which every command that changes something takes."""
+    text = "Do all checks and give the same answer, but change nothing."
+    return click.option("--dry-run", is_flag=True, help=text)(command)
+
+
+def allow_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option ``--allow``, which waives quality rules."""
+    text = "Waive this quality rule (repeatable; * for all)."
+    return click.option("--allow", multiple=True, metavar="RULE_ID", help=text)(command)
+
+
+def read_input(name: str) -> bytes:
+    """The bytes of a file, or of standard input for ``-``.
+
+    Raises:
+        NotFound: there is no such file.
+        Invalid: it cannot be read.
+    """
+    from modelref_git.errors import Invalid, NotFound, Problem
+
+    if name == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no file {name}") from error
+    except OSError as error:
+        raise Invalid.of(name, [Problem("", f"it cannot be read: {error.strerror}", "file.unreadable")]) from error

@@ -1,0 +1,74 @@
+"""Exit codes, and how an error is told: the one place that turns an exception into what a shell sees."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from typing import Any, Final
+
+import click
+
+from modelref_git.errors import ModelrefError
+
+CODES: Final = {
+    "internal": 1,
+    "usage": 2,
+    "not_found": 3,
+    "conflict": 4,
+    "invalid": 5,
+    "forbidden": 6,
+    "state": 7,
+    "remote": 8,
+    "integrity": 9,
+}
+"""The exit code of each error code."""
+
+INTERRUPTED: Final = 130
+
+_DETAILS_SHOWN: Final = 40
+
+
+def tell(error: BaseException, *, as_json: bool, verbose: bool = False) -> int:
+    """Write *error* to stderr, as one JSON document or for people; gives the exit code."""
+    code, message, hint, details = _read(error)
+    if as_json:
+        document: dict[str, Any] = {"code": code, "message": message, "details": details}
+        if hint:
+            document["hint"] = hint
+        sys.stderr.write(json.dumps({"error": document}, ensure_ascii=False, indent=2) + "\n")
+        return CODES[code]
+    lines = [f"error: {message}"]
+    if code == "invalid":
+        lines += [_detail(row) for row in details[:_DETAILS_SHOWN]]
+        if len(details) > _DETAILS_SHOWN:
+            lines.append(f"  … and {len(details) - _DETAILS_SHOWN} more (--json lists all)")
+    if code == "conflict":
+        lines += [f"  change {row['change_id']}: {row['category']} {row['model_name']}" for row in details]
+    if hint:
+        lines.append(f"hint: {hint}")
+    if code == "internal" and verbose:
+        lines.append("".join(traceback.format_exception(error)).rstrip())
+    sys.stderr.write("\n".join(lines) + "\n")
+    return CODES[code]
+
+
+def _read(error: BaseException) -> tuple[str, str, str | None, list[dict[str, Any]]]:
+    if isinstance(error, ModelrefError):
+        return error.code, error.message, error.hint, error.details
+    if isinstance(error, click.UsageError):
+        command = error.ctx.command_path if error.ctx is not None else "modelref-git"
+        return "usage", error.format_message(), f"`{command} --help` shows the words and options", []
+    if isinstance(error, click.FileError):
+        return "not_found", error.format_message(), None, []
+    if isinstance(error, click.ClickException):
+        return "usage", error.format_message(), None, []
+    hint = "please report it at https://github.com/Haidra-Org/modelref-git/issues; -v shows where it happened"
+    return "internal", f"a defect of modelref-git: {type(error).__name__}: {error}", hint, []
+
+
+def _detail(row: dict[str, Any]) -> str:
+    name = f"{row['name']!r} " if row.get("name") else ""
+    line = f"line {row['line']}: " if row.get("line") is not None else ""
+    place = f"{row['path']}: " if row.get("path") else ""
+    return f"  {line}{name}{place}{row.get('message', '')} [{row.get('rule', '')}]"

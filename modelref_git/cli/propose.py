@@ -1,0 +1,218 @@
+"""``propose``: create, update or delete one record, or many at once."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modelref_git.cli import render
+from modelref_git.cli.app import App, allow_option, dry_run_option, pass_app, read_input
+from modelref_git.errors import Invalid, ModelrefError, UsageFault
+
+
+def _edit_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    text = "Set the value at a JSON pointer; VALUE is JSON where it parses as JSON, else a text (repeatable)."
+    same = "The same, always a text."
+    command = click.option("--set-string", "texts", multiple=True, metavar="PTR=VALUE", help=same)(command)
+    return click.option("--set", "values", multiple=True, metavar="PTR=VALUE", help=text)(command)
+
+
+def _note_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--note", metavar="N", help="Why; shown to the approver.")(command)
+
+
+@click.group("propose")
+def command() -> None:
+    """Propose a create, an update or a delete of a record; an approver decides."""
+
+
+@command.command("create")
+@click.argument("category")
+@click.argument("file", required=False, metavar="[FILE|-]")
+@click.option("--name", metavar="NAME", help="The record's name. Default: the one in the file.")
+@_edit_options
+@_note_option
+@allow_option
+@dry_run_option
+@pass_app
+def create(
+    app: App,
+    category: str,
+    file: str | None,
+    name: str | None,
+    values: tuple[str, ...],
+    texts: tuple[str, ...],
+    note: str | None,
+    allow: tuple[str, ...],
+    dry_run: bool,
+) -> None:
+    """Propose a new record, read from FILE (- for standard input) or made with --set."""
+    from modelref_git.operations.drafting import Request
+    from modelref_git.operations.propose import editing, propose_create
+
+    if file is None and not values and not texts:
+        raise UsageFault("no record is given", hint="name a FILE (- for standard input), or use --set")
+    payload = _read_record(file) if file is not None else {}
+    payload = editing(_settings(values, texts), ())(payload)
+    request = Request("create", category, name, payload, note, allow)
+    _show(app, propose_create(app.context(dry_run=dry_run), request), dry_run)
+
+
+@command.command("update")
+@click.argument("category")
+@click.argument("name")
+@click.argument("file", required=False, metavar="[FILE|-]")
+@_edit_options
+@click.option("--unset", "removals", multiple=True, metavar="PTR", help="Remove what a pointer names (repeatable).")
+@click.option("--edit", "in_editor", is_flag=True, help="Open today's record in $EDITOR.")
+@click.option("--base", metavar="REV", help="The revision that FILE was edited from.")
+@_note_option
+@allow_option
+@dry_run_option
+@pass_app
+def update(
+    app: App,
+    category: str,
+    name: str,
+    file: str | None,
+    values: tuple[str, ...],
+    texts: tuple[str, ...],
+    removals: tuple[str, ...],
+    in_editor: bool,
+    base: str | None,
+    note: str | None,
+    allow: tuple[str, ...],
+    dry_run: bool,
+) -> None:
+    """Propose a change of a record: a full new one from FILE, or edits of today's."""
+    from modelref_git.operations.drafting import Request
+    from modelref_git.operations.propose import current_record, editing, propose_update
+
+    edits = bool(values or texts or removals)
+    if (file is not None) + edits + in_editor != 1:
+        raise UsageFault("say what to change, in one way", hint="a FILE, or --set and --unset, or --edit")
+    if base is not None and file is None:
+        raise UsageFault("--base goes with a FILE")
+    context = app.context(dry_run=dry_run)
+    request = Request("update", category, name, None, note, allow)
+    if edits:
+        answer = propose_update(context, request, edit=editing(_settings(values, texts), removals))
+    elif file is not None:
+        request = Request("update", category, name, _read_record(file), note, allow)
+        answer = propose_update(context, request, base=base)
+    else:
+        before = render.to_json(current_record(context, category, name))
+        after = click.edit(before, extension=".json")
+        if after is None or after == before:
+            app.talk("nothing was changed in the editor, so nothing is proposed")
+            return
+        answer = _from_editor(after, lambda payload: propose_update(
+            context, Request("update", category, name, payload, note, allow)
+        ))  # fmt: skip
+    _show(app, answer, dry_run)
+
+
+@command.command("delete")
+@click.argument("category")
+@click.argument("name")
+@_note_option
+@dry_run_option
+@pass_app
+def delete(app: App, category: str, name: str, note: str | None, dry_run: bool) -> None:
+    """Propose to take a record out of the dataset."""
+    from modelref_git.operations.drafting import Request
+    from modelref_git.operations.propose import propose_delete
+
+    _show(app, propose_delete(app.context(dry_run=dry_run), Request("delete", category, name, None, note)), dry_run)
+
+
+@command.command("bulk")
+@click.argument("file", metavar="FILE.jsonl|-")
+@click.option("--atomic", is_flag=True, help="Take all lines or none.")
+@allow_option
+@dry_run_option
+@pass_app
+def bulk(app: App, file: str, atomic: bool, allow: tuple[str, ...], dry_run: bool) -> None:
+    """Propose many changes at once.
+
+    Each line of the file is {"operation", "category", "model_name"?, "payload"?, "note"?}.
+    """
+    from modelref_git.formats.jsonl import read_lines
+    from modelref_git.operations.propose import propose_bulk, read_bulk_line
+
+    what = "standard input" if file == "-" else file
+    rows = [read_bulk_line(number, row, allow) for number, row in read_lines(read_input(file), what)]
+    with app.progress("checking proposals", len(rows)) as progress:
+        result = propose_bulk(app.context(dry_run=dry_run), rows, atomic=atomic, progress=progress)
+    if result.change_ids or not result.errors:
+        app.show(result.as_json(), _bulk_text, dry_run=dry_run)
+    if result.errors:
+        details = [{"line": row["line"], **detail} for row in result.errors for detail in row["details"]]
+        taken = "the others were taken" if result.change_ids else "none was taken"
+        raise Invalid(f"{len(result.errors)} lines are refused, {taken}", details=details)
+
+
+def _bulk_text(answer: dict[str, Any]) -> str:
+    ids = answer["change_ids"]
+    return f"{len(ids)} changes" + (f": {ids[0]}-{ids[-1]}" if ids else "") + "\n"
+
+
+def _show(app: App, answer: dict[str, Any], dry_run: bool) -> None:
+    app.show(answer, lambda row: render.change_line(row) + "\n", dry_run=dry_run)
+    number = answer["change_id"]
+    if not dry_run:
+        app.talk(f"next: `modelref-git diff {number}`; an approver: `modelref-git approve {number} --title T`")
+
+
+def _read_record(file: str) -> dict[str, Any]:
+    from modelref_git.records.json_text import parse
+
+    what = "standard input" if file == "-" else file
+    return _object(parse(read_input(file), what=what), what)
+
+
+def _object(value: Any, what: str) -> dict[str, Any]:
+    from modelref_git.errors import Problem
+
+    if not isinstance(value, dict):
+        raise Invalid.of(what, [Problem("", "a record is a JSON object", "json.object")])
+    return value
+
+
+def _settings(values: tuple[str, ...], texts: tuple[str, ...]) -> list[tuple[str, Any]]:
+    return [(where, _json_or_text(text)) for where, text in map(_split, values)] + [_split(text) for text in texts]
+
+
+def _split(setting: str) -> tuple[str, str]:
+    where, equals, text = setting.partition("=")
+    if not equals or (where and not where.startswith("/")):
+        raise UsageFault(f"{setting!r} is not of the form POINTER=VALUE", hint="for example: --set /nsfw=true")
+    return where, text
+
+
+def _json_or_text(text: str) -> Any:
+    from modelref_git.records.json_text import parse
+
+    try:
+        return parse(text, what="the value")
+    except Invalid as fault:
+        if all(row["rule"] == "json.syntax" for row in fault.details):
+            return text
+        raise
+
+
+def _from_editor(text: str, propose: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """Propose what an editor left; if it is refused, keep the text in a file, so that no typing is lost."""
+    from modelref_git.records.json_text import parse
+
+    try:
+        return propose(_object(parse(text, what="the edited record"), "the edited record"))
+    except ModelrefError as fault:
+        with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False, encoding="utf-8") as kept:
+            kept.write(text)
+        fault.hint = f"your text is kept in {Path(kept.name)}" + (f"; {fault.hint}" if fault.hint else "")
+        raise

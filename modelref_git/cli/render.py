@@ -1,0 +1,87 @@
+"""Answers as text: JSON documents, tables on a terminal, tab-separated lines in a pipe."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from modelref_git.errors import Invalid
+from modelref_git.records.codec import dumps
+
+
+def write(text: str) -> None:
+    """Write *text* to stdout as UTF-8, whatever the locale says."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", "surrogatepass"))
+    sys.stdout.buffer.flush()
+
+
+def to_json(answer: Any) -> str:
+    """One JSON document, numbers as they were written."""
+    try:
+        return dumps(answer) + "\n"
+    except Invalid:
+        # A record may be as deep as is allowed, and the answer around it adds some levels.
+        return json.dumps(answer, ensure_ascii=False, indent=2) + "\n"
+
+
+def to_json_line(answer: Any) -> str:
+    """One JSON document in one line."""
+    return json.dumps(answer, ensure_ascii=False)
+
+
+def is_terminal() -> bool:
+    """Whether stdout is a terminal that a person looks at."""
+    return sys.stdout.isatty()
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table on a terminal, else one tab-separated line a row."""
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not is_terminal():
+        return "".join("\t".join(_one_line(cell) for cell in row) + "\n" for row in cells)
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(*headers, box=None, pad_edge=False, header_style="bold")
+    for row in cells:
+        drawn.add_row(*(Text(cell) for cell in row))
+    console = Console(no_color="NO_COLOR" in os.environ)
+    with console.capture() as capture:
+        console.print(drawn)
+    return capture.get()
+
+
+def _one_line(text: str) -> str:
+    return text if text.isprintable() else json.dumps(text, ensure_ascii=False)
+
+
+def value(item: Any) -> str:
+    """A JSON value in one line."""
+    return json.dumps(item, ensure_ascii=False)
+
+
+def when(seconds: int | None) -> str:
+    """A time for people, in UTC."""
+    return "" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
+
+
+def change_line(row: dict[str, Any]) -> str:
+    """A change in one line."""
+    batch = f" (batch {row['batch_id']})" if row.get("batch_id") else ""
+    name = row["model_name"] if row["model_name"].isprintable() else value(row["model_name"])
+    return f"change {row['change_id']}: {row['operation']} {row['category']} {name}: {row['status']}{batch}"
+
+
+def coloured(text: str, colour: str) -> str:
+    """*text* in a colour on a terminal that wants one."""
+    if not is_terminal() or "NO_COLOR" in os.environ:
+        return text
+    return click.style(text, fg=colour)

@@ -1,0 +1,36 @@
+"""``show``: one change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from modelref_git.cli import render
+from modelref_git.cli.app import App, pass_app
+
+
+@click.command("show")
+@click.argument("change_id", metavar="ID", type=int)
+@pass_app
+def command(app: App, change_id: int) -> None:
+    """Show one change: what is asked for, by whom, and what became of it."""
+    from modelref_git.operations.changes import show_change
+
+    app.show(show_change(app.context(), change_id), _text)
+
+
+def _text(row: dict[str, Any]) -> Iterator[str]:
+    yield render.change_line(row)
+    yield f"requested by {row['requested_username']} at {render.when(row['requested_at'])}"
+    for verb in ("approved", "rejected", "applied"):
+        if row.get(f"{verb}_at") is not None:
+            yield f"{verb} by {row[f'{verb}_username']} at {render.when(row[f'{verb}_at'])}"
+    for key, label in (("notes", "note"), ("batch_title", "batch title"), ("reject_reason", "reason")):
+        if key in row:
+            yield f"{label}: {render.value(row[key])}"
+    if "related_models" in row:
+        yield f"variants: {', '.join(row['related_models'])}"
+    if "payload" in row:
+        yield render.to_json(row["payload"]).rstrip("\n")
