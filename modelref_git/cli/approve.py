@@ -51,5 +51,5 @@ def show(app: App, answer: dict[str, Any], dry_run: bool) -> None:
 
 def _text(answer: dict[str, Any]) -> Iterator[str]:
     if answer["batch_id"] is not None:
-        yield f"batch {answer['batch_id']}: {answer['batch_title']}"
+        yield f"batch {answer['batch_id']}: {render.plain(answer['batch_title'])}"
     yield from (render.change_line(row) for row in [*answer["approved"], *answer["rejected"]])

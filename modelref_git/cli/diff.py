@@ -36,7 +36,7 @@ def command(app: App, change_ids: tuple[int, ...]) -> None:
 def _text(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
         critical = ", critical" if row["is_critical"] else ""
-        yield f"change {row['change_id']}: {row['operation']} {row['category']} {row['model_name']}"
+        yield f"change {row['change_id']}: {row['operation']} {row['category']} {render.plain(row['model_name'])}"
         yield f"  ({row['net_operation']}{critical})"
         if row["net_operation"] == "modified":
             yield from _described(row)

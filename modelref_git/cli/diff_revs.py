@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from modelref_git.cli import render
 from modelref_git.cli.app import App, pass_app
 from modelref_git.cli.diff import field_lines
 
@@ -25,6 +26,6 @@ def command(app: App, old: str, new: str, category: str | None) -> None:
 
 def _text(rows: list[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
-        yield f"{row['net_operation']} {row['category']} {row['model_name']}"
+        yield f"{row['net_operation']} {row['category']} {render.plain(row['model_name'])}"
         if row["net_operation"] == "modified":
             yield from field_lines(row["field_diffs"])

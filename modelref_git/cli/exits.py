@@ -44,7 +44,9 @@ def tell(error: BaseException, *, as_json: bool, verbose: bool = False) -> int:
         if len(details) > _DETAILS_SHOWN:
             lines.append(f"  … and {len(details) - _DETAILS_SHOWN} more (--json lists all)")
     if code == "conflict":
-        lines += [f"  change {row['change_id']}: {row['category']} {row['model_name']}" for row in details]
+        lines += [
+            f"  change {row['change_id']}: {row['category']} {row['model_name']}" for row in details[:_DETAILS_SHOWN]
+        ]
     if hint:
         lines.append(f"hint: {hint}")
     if code == "internal" and verbose:

@@ -47,11 +47,14 @@ def command(
     options = ImportOptions(layout, category, as_proposals, prune, keep_going, note, allow)
     with app.progress("reading records") as progress:
         answer = import_source(app.context(dry_run=dry_run), source, options, progress=progress)
-    app.show(answer, _text, dry_run=dry_run)
     rejected = answer["rejected"]
+    taken = any(answer[key] for key in ("created", "updated", "deleted", "unchanged"))
+    if taken or not rejected:
+        app.show(answer, _text, dry_run=dry_run)
     if rejected:
         details = [{"name": row["name"], **detail} for row in rejected for detail in row["details"]]
-        raise Invalid(f"{len(rejected)} records were refused, the others were taken", details=details)
+        rest = "the others were taken" if taken else "and there was no other"
+        raise Invalid(f"{len(rejected)} records were refused, {rest}", details=details)
     if answer["change_ids"]:
         app.talk("next: `modelref-git changes --status pending`; an approver: `modelref-git approve ID… --title T`")
 

@@ -17,4 +17,4 @@ def command(app: App, category: str, revision: str | None) -> None:
     from modelref_git.operations.read import list_names
 
     names = list_names(app.context(), category, revision)
-    app.show(names, lambda rows: [name if name.isprintable() else render.value(name) for name in rows])
+    app.show(names, lambda rows: [render.plain(name) for name in rows])

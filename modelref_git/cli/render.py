@@ -45,27 +45,29 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """A table on a terminal, else one tab-separated line a row."""
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if not is_terminal():
-        return "".join("\t".join(_one_line(cell) for cell in row) + "\n" for row in cells)
+        return "".join("\t".join(plain(cell) for cell in row) + "\n" for row in cells)
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     drawn = Table(*headers, box=None, pad_edge=False, header_style="bold")
     for row in cells:
-        drawn.add_row(*(Text(cell) for cell in row))
+        drawn.add_row(*(Text(plain(cell)) for cell in row))
     console = Console(no_color="NO_COLOR" in os.environ)
     with console.capture() as capture:
         console.print(drawn)
     return capture.get()
 
 
-def _one_line(text: str) -> str:
-    return text if text.isprintable() else json.dumps(text, ensure_ascii=False)
+def plain(text: str) -> str:
+    """A text of somebody's in one line; what could play tricks with a terminal is escaped."""
+    return text if text.isprintable() else json.dumps(text)
 
 
 def value(item: Any) -> str:
-    """A JSON value in one line."""
-    return json.dumps(item, ensure_ascii=False)
+    """A JSON value in one line; what could play tricks with a terminal is escaped."""
+    text = json.dumps(item, ensure_ascii=False)
+    return text if text.isprintable() else json.dumps(item)
 
 
 def when(seconds: int | None) -> str:
@@ -76,7 +78,7 @@ def when(seconds: int | None) -> str:
 def change_line(row: dict[str, Any]) -> str:
     """A change in one line."""
     batch = f" (batch {row['batch_id']})" if row.get("batch_id") else ""
-    name = row["model_name"] if row["model_name"].isprintable() else value(row["model_name"])
+    name = plain(row["model_name"])
     return f"change {row['change_id']}: {row['operation']} {row['category']} {name}: {row['status']}{batch}"
 
 

@@ -19,6 +19,7 @@ from modelref_git.proposals import config, events
 from modelref_git.proposals.actors import ROLES, Actor, Member
 from modelref_git.proposals.events import Proposal
 from modelref_git.records import json_text
+from modelref_git.records.categories import category_of_v2_file, v2_file
 from modelref_git.records.names import check_category_name
 from modelref_git.records.schemas import check_schema
 from modelref_git.store import layout
@@ -83,6 +84,9 @@ def add_category(ctx: Context, name: str, schema: bytes) -> dict[str, Any]:
         Forbidden: the caller is no approver.
     """
     check_category_name(name)
+    if category_of_v2_file(v2_file(name)) not in (None, name):
+        text = f"an export of it would be {v2_file(name)}, which is the file of another category"
+        raise Invalid.of(f"the category name {name!r}", [Problem("", text, "category.name")])
     document = json_text.parse(schema, what="the schema", max_bytes=None)
     problems = check_schema(document)
     if problems:

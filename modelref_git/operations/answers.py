@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -27,8 +28,10 @@ TEXT_GENERATION: Final = "text_generation"
 def payload(objects: ObjectBuffer, change: Change) -> dict[str, Any] | None:
     """What a change is about: the proposed record, or for a delete the record that was live when it was queued."""
     blob = change.blob if change.blob is not None else change.base_blob
-    if blob is None or change.category == POLICY:
+    if blob is None:
         return None
+    if change.category == POLICY:
+        return tomllib.loads(objects.read_blob(blob).decode())
     return codec.without_remainder(codec.decode(objects.read_blob(blob)))
 
 

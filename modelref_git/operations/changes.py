@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge as merge_sorted
@@ -11,7 +12,7 @@ from typing import Any, Final
 from modelref_git.operations.answers import find_change, payload, pending_record
 from modelref_git.operations.context import Context
 from modelref_git.proposals.events import DELETE
-from modelref_git.proposals.lifecycle import APPLIED, APPROVED, PENDING, REJECTED, Change
+from modelref_git.proposals.lifecycle import APPLIED, APPROVED, PENDING, POLICY, REJECTED, Change
 from modelref_git.records import codec
 from modelref_git.records.diff import field_diffs, is_critical, net_operation
 from modelref_git.store.dataset import DatasetTree
@@ -122,7 +123,9 @@ def diff_changes(ctx: Context, change_ids: Sequence[int]) -> dict[str, Any]:
 def _diff(view: View, dataset: DatasetTree, change: Change) -> dict[str, Any]:
     current: dict[str, Any] | None = None
     critical: tuple[str, ...] = ()
-    if change.category in dataset.config.categories:
+    if change.category == POLICY:
+        current = tomllib.loads(dataset.config_bytes.decode())
+    elif change.category in dataset.config.categories:
         blob = dataset.blob(change.category, change.model_name)
         if blob is not None:
             current = codec.without_remainder(codec.decode(view.objects.read_blob(blob)))

@@ -75,10 +75,7 @@ def draft(step: Step, dataset: DatasetTree, person: Person, request: Request) ->
     _check_existence(step, dataset, request, name, live)
     blob = None
     if record is not None:
-        data = codec.encode(record, schema.order)
-        if len(data) > MAX_RECORD_BYTES:
-            text = f"the record has {len(data)} bytes, {MAX_RECORD_BYTES} are the most"
-            raise Invalid.of(f"record {name!r}", [Problem("", text, "json.size")])
+        data = canonical_bytes(record, schema, name)
         blob = step.objects.add("blob", data)
     proposal = _commit(step, dataset, person, request, name, live, blob)
     return Draft(proposal, waived, warnings)
@@ -150,6 +147,19 @@ def stored_form(
         return stored, [problem for problem in found if problem.rule.startswith("text.")] + schema.problems(stored)
     # A schema that the package ships was made from the very models that have just accepted the record.
     return stored, [] if schema.is_shipped else schema.problems(stored)
+
+
+def canonical_bytes(record: Mapping[str, Any], schema: Schema, name: str) -> bytes:
+    """The bytes under which a record is stored.
+
+    Raises:
+        Invalid: there are more than a record may have.
+    """
+    data = codec.encode(record, schema.order)
+    if len(data) > MAX_RECORD_BYTES:
+        text = f"the record has {len(data)} bytes, {MAX_RECORD_BYTES} are the most"
+        raise Invalid.of(f"record {name!r}", [Problem("", text, "json.size")])
+    return data
 
 
 def _carry_remainder(record: dict[str, Any], old: dict[str, Any] | None) -> list[Problem]:

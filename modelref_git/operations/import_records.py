@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from modelref_git.errors import Conflict, Invalid, ModelrefError, Problem, UsageFault
+from modelref_git.errors import Conflict, Invalid, Problem, UsageFault
 from modelref_git.formats import ranks
 from modelref_git.formats.source_types import ImportSource, SourceCategory, SourceEntry
 from modelref_git.formats.sources import read_source
 from modelref_git.operations.context import Context, Person
-from modelref_git.operations.drafting import Draft, Request, checked_record, draft
+from modelref_git.operations.drafting import Draft, Request, canonical_bytes, checked_record, draft
 from modelref_git.operations.merging import check_main_not_drifted
 from modelref_git.operations.order import rank_of, stored_order
 from modelref_git.operations.propose import enqueue
@@ -43,29 +44,6 @@ class ImportOptions:
     allow: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class _Wanted:
-    """What the source asks for: requests by what they would do, and the entries that are refused."""
-
-    requests: list[Request] = field(default_factory=list)
-    unchanged: int = 0
-    rejected: list[dict[str, Any]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-    def count(self, operation: str) -> int:
-        return sum(1 for request in self.requests if request.operation == operation)
-
-    def as_json(self, change_ids: list[int]) -> dict[str, Any]:
-        return {
-            "created": self.count(CREATE),
-            "updated": self.count(UPDATE),
-            "deleted": self.count(DELETE),
-            "unchanged": self.unchanged,
-            "rejected": self.rejected,
-            "change_ids": change_ids,
-        }
-
-
 def import_source(
     ctx: Context, path: Path, options: ImportOptions, *, progress: Progress = lambda: None
 ) -> dict[str, Any]:
@@ -91,7 +69,8 @@ def import_source(
             person.require_requestor("propose")
         else:
             person.require_approver("import into main")
-        wanted = _wanted(step, dataset, source, person, options, progress)
+        wanted = _Survey(step, dataset, person, options)
+        wanted.read(source, progress)
         if wanted.rejected and not options.keep_going:
             raise _refusal(path, wanted.rejected)
         step.warnings += wanted.warnings
@@ -116,83 +95,106 @@ def _refusal(path: Path, rejected: list[dict[str, Any]]) -> Invalid:
     )
 
 
-def _wanted(
-    step: Step,
-    dataset: DatasetTree,
-    source: ImportSource,
-    person: Person,
-    options: ImportOptions,
-    progress: Progress,
-) -> _Wanted:
-    wanted = _Wanted(rejected=[_rejected(entry) for entry in source.unplaced])
-    for part in source.categories:
-        dataset.fan_out(part.category)
-        wanted.warnings += [f"{part.category}: {problem.message}" for problem in part.warnings]
-        live = dict(stored_order(step.store, dataset, part.category))
-        good = list(_good_entries(part, wanted))
-        present = [(name, rank_of(data)) for name, data in live.items()]
-        places = ranks.assign(present, [entry.key or "" for entry in good])
-        for entry in good:
-            progress()
-            _want(step, dataset, part.category, entry, places, live, person, wanted, options)
-        if options.prune:
-            gone = [name for name in live if name not in places and name not in {entry.key for entry in part.entries}]
-            wanted.requests += [Request(DELETE, part.category, name, note=options.note) for name in gone]
-    return wanted
+class _Survey:
+    """What a source asks for, found by holding each of its records against the live ones."""
 
+    def __init__(self, step: Step, dataset: DatasetTree, person: Person, options: ImportOptions) -> None:
+        self._step = step
+        self._dataset = dataset
+        self._person = person
+        self._options = options
+        self.requests: list[Request] = []
+        self.stored: dict[tuple[str, str], bytes] = {}
+        """The canonical bytes of each new or changed record, by category and name."""
+        self.unchanged = 0
+        self.rejected: list[dict[str, Any]] = []
+        self.warnings: list[str] = []
 
-def _good_entries(part: SourceCategory, wanted: _Wanted) -> Iterator[SourceEntry]:
-    """The entries that can be looked at further; a name that stands twice, or almost, is refused the second time."""
-    seen: dict[str, str] = {}
-    for entry in part.entries:
-        wanted.warnings += [_located(entry, f"{entry.key!r}: {problem.message}") for problem in entry.warnings]
-        problems = list(entry.problems)
-        if not problems and entry.key is not None:
-            problems = names.structural_problems(part.category, entry.key)
-        if not problems and entry.key is not None:
-            folded = names.fold(entry.key)
-            if folded in seen:
-                other = seen[folded]
-                text = "the name stands twice" if other == entry.key else f"the name is also there as {other!r}"
-                problems = [Problem("/name", text, "name.duplicate")]
-            seen.setdefault(folded, entry.key)
-        if problems or entry.record is None:
-            wanted.rejected.append(_rejected(entry, problems))
+    def as_json(self, change_ids: list[int]) -> dict[str, Any]:
+        """The answer of ``import``."""
+        counts = Counter(request.operation for request in self.requests)
+        return {
+            "created": counts[CREATE],
+            "updated": counts[UPDATE],
+            "deleted": counts[DELETE],
+            "unchanged": self.unchanged,
+            "rejected": self.rejected,
+            "change_ids": change_ids,
+        }
+
+    def read(self, source: ImportSource, progress: Progress) -> None:
+        """Look at every record of *source*."""
+        self.rejected += [_rejected(entry, entry.problems) for entry in source.unplaced]
+        for part in source.categories:
+            self._dataset.fan_out(part.category)  # refuses a category that is not there
+            self.warnings += [f"{part.category}: {problem.message}" for problem in part.warnings]
+            live = dict(stored_order(self._step.store, self._dataset, part.category))
+            good = list(self._good_entries(part))
+            present = [(name, rank_of(data)) for name, data in live.items()]
+            places = ranks.assign(present, [entry.key or "" for entry in good])
+            for entry in good:
+                progress()
+                name = entry.key or ""
+                data = live.get(name)
+                old = codec.decode(data) if data is not None else None
+                record = entry.record or {}
+                if source.format != "legacy" and old is not None and codec.REMAINDER in old:
+                    # Only legacy files speak of the remainder; any other source leaves it as it is.
+                    record = {**record, codec.REMAINDER: old[codec.REMAINDER]}
+                self._compare(part.category, entry, ranks.with_rank(record, places.get(name)), old)
+            if self._options.prune:
+                there = {entry.key for entry in part.entries}
+                gone = [name for name in live if name not in there]
+                self.requests += [Request(DELETE, part.category, name, note=self._options.note) for name in gone]
+
+    def _good_entries(self, part: SourceCategory) -> Iterator[SourceEntry]:
+        """The entries that can be looked at further; a name that stands twice, or almost, is refused then."""
+        seen: dict[str, str] = {}
+        for entry in part.entries:
+            self.warnings += [_located(entry, f"{entry.key!r}: {problem.message}") for problem in entry.warnings]
+            problems = list(entry.problems)
+            if not problems and entry.key is not None:
+                problems = names.structural_problems(part.category, entry.key) or _twice(entry.key, seen)
+            if problems or entry.record is None:
+                self.rejected.append(_rejected(entry, problems))
+            else:
+                yield entry
+
+    def _compare(self, category: str, entry: SourceEntry, record: dict[str, Any], old: dict[str, Any] | None) -> None:
+        """Find what one record asks for: nothing, a create, or an update of *old*."""
+        name = entry.key or ""
+        record = _with_stamps_of(record, old)
+        operation = CREATE if old is None else UPDATE
+        note, allow = self._options.note, self._options.allow
+        request = Request(operation, category, name, record, note, allow, importing=True)
+        schema = self._dataset.schema(category)
+        try:
+            stored, _, warnings = checked_record(
+                self._step, self._dataset.config, schema, name, old, self._person, request
+            )
+            data = canonical_bytes(stored, schema, name)
+        except Invalid as fault:
+            details = [{**row, "file": entry.file, "line": entry.line} for row in fault.details]
+            self.rejected.append({"name": name, "details": details})
+            return
+        if not entry.warnings:
+            self.warnings += [_located(entry, warning) for warning in warnings]
+        if old is not None and same(stored, old):
+            self.unchanged += 1
         else:
-            yield entry
+            self.requests.append(request)
+            self.stored[category, name] = data
 
 
-def _want(
-    step: Step,
-    dataset: DatasetTree,
-    category: str,
-    entry: SourceEntry,
-    places: dict[str, int],
-    live: dict[str, bytes],
-    person: Person,
-    wanted: _Wanted,
-    options: ImportOptions,
-) -> None:
-    name = entry.key or ""
-    data = live.get(name)
-    old = codec.decode(data) if data is not None else None
-    record = _with_stamps_of(ranks.with_rank(entry.record or {}, places.get(name)), old)
-    request = Request(
-        CREATE if old is None else UPDATE, category, name, record, options.note, options.allow, importing=True
-    )
-    schema = dataset.schema(category)
-    try:
-        stored, _, warnings = checked_record(step, dataset.config, schema, name, old, person, request)
-    except ModelrefError as fault:
-        details = [{**row, "file": entry.file, "line": entry.line} for row in fault.details]
-        wanted.rejected.append({"name": name, "details": details})
-        return
-    if not entry.warnings:
-        wanted.warnings += [_located(entry, warning) for warning in warnings]
-    if old is not None and same(stored, old):
-        wanted.unchanged += 1
-    else:
-        wanted.requests.append(request)
+def _twice(key: str, seen: dict[str, str]) -> list[Problem]:
+    """The fault of a name that the source has had before, or has had in another spelling."""
+    folded = names.fold(key)
+    if folded not in seen:
+        seen[folded] = key
+        return []
+    other = seen[folded]
+    text = "the name stands twice" if other == key else f"the name is also there as {other!r}"
+    return [Problem("/name", text, "name.duplicate")]
 
 
 def _with_stamps_of(record: dict[str, Any], old: dict[str, Any] | None) -> dict[str, Any]:
@@ -212,13 +214,12 @@ def _located(entry: SourceEntry, text: str) -> str:
     return f"{entry.file}:{entry.line}: {text}" if entry.line is not None else f"{entry.file}: {text}"
 
 
-def _rejected(entry: SourceEntry, problems: Iterable[Problem] | None = None) -> dict[str, Any]:
-    found = entry.problems if problems is None else problems
-    details = [{**problem.as_json(), "file": entry.file, "line": entry.line} for problem in found]
+def _rejected(entry: SourceEntry, problems: Iterable[Problem]) -> dict[str, Any]:
+    details = [{**problem.as_json(), "file": entry.file, "line": entry.line} for problem in problems]
     return {"name": entry.key, "details": details}
 
 
-def _drafts(step: Step, dataset: DatasetTree, person: Person, wanted: _Wanted) -> Iterator[Draft]:
+def _drafts(step: Step, dataset: DatasetTree, person: Person, wanted: _Survey) -> Iterator[Draft]:
     kept = []
     for request in wanted.requests:
         try:
@@ -237,7 +238,7 @@ def _import_into_main(
     dataset: DatasetTree,
     source: ImportSource,
     person: Person,
-    wanted: _Wanted,
+    wanted: _Survey,
     options: ImportOptions,
     path: Path,
 ) -> None:
@@ -255,11 +256,10 @@ def _import_into_main(
         fan_out = max(dataset.fan_out(category), layout.fan_out_for(len(requests)))
         if fan_out != dataset.fan_out(category):
             settings = config.with_fan_out(settings, category, fan_out)
-        schema = dataset.schema(category)
         for request in requests:
-            record, _, _ = checked_record(step, dataset.config, schema, request.name or "", None, person, request)
-            where = layout.record_path(category, request.name or "", fan_out)
-            editor.put(where, step.objects.add("blob", codec.encode(record, schema.order)))
+            name = request.name or ""
+            data = wanted.stored[category, name]
+            editor.put(layout.record_path(category, name, fan_out), step.objects.add("blob", data))
     if settings != dataset.config_bytes:
         editor.put(layout.CONFIG, step.objects.add("blob", settings))
     for part in source.categories:
@@ -280,7 +280,7 @@ def _headline(records: int, categories: int, path: Path) -> str:
     return f"{records} records into {into} from {name if trailers.is_plain(name) else trailers.quoted(name)}"
 
 
-def _refuse_populated(dataset: DatasetTree, wanted: _Wanted) -> None:
+def _refuse_populated(dataset: DatasetTree, wanted: _Survey) -> None:
     """Refuse to change a category that has records: that is what review is for."""
     counts: dict[str, int] = {}
     for request in wanted.requests:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -58,7 +60,10 @@ def init_repository(
                 f"{path} has a branch main already", hint="make the dataset repository in a folder of its own"
             )
     if dry_run:
-        return {"path": str(path.absolute()), "main": None, "queue": None, "records": 0 if empty else _starter_size()}
+        with tempfile.TemporaryDirectory() as scratch:
+            there = Path(scratch) / "dataset"
+            answer = init_repository(there, bare=bare, empty=empty, owner=owner, email=email, clock=clock)
+        return {**answer, "path": str(path.absolute())}
     made = not path.exists()
     store = existing or GitStore.create(path, bare=bare)
     try:
@@ -95,8 +100,6 @@ def _existing(path: Path) -> GitStore | None:
 
 def _remove_empty(store: GitStore, path: Path, made: bool) -> None:
     """Take back a repository that was made a moment ago, and holds nothing."""
-    import shutil
-
     shutil.rmtree(path if made else store.git_dir)
 
 
@@ -120,7 +123,3 @@ def _files(owner: Member, *, empty: bool) -> list[tuple[str, bytes]]:
     if not empty:
         files += list(shipped.starter_files())
     return files
-
-
-def _starter_size() -> int:
-    return sum(1 for _ in shipped.starter_files())

@@ -21,10 +21,10 @@ class Disk:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-                os.fchmod(file.fileno(), mode)
                 if sync:
                     file.flush()
                     os.fsync(file.fileno())
+            Path(name).chmod(mode)
             Path(name).replace(path)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
