@@ -10,155 +10,44 @@ are kept on every level.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationInfo,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
-from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from modelref_git.records import text
 from modelref_git.records.categories import CATEGORIES
-from modelref_git.records.json_text import MAX_INTEGER_DIGITS
+from modelref_git.records.field_types import (
+    SET,
+    TAG_HINTS,
+    BaseName,
+    Domain,
+    FalseOrNone,
+    ImageBaseline,
+    ImageStyle,
+    ListOrNone,
+    Parameters,
+    Purpose,
+    ScalarOrList,
+    Settings,
+    Tag,
+    Whole,
+)
 from modelref_git.records.values import (
-    BASELINES,
     CONTROLNET_STYLES,
-    DOMAINS,
-    PURPOSES,
     RECORD_TYPES,
-    SETTINGS_KEYS,
-    STYLES,
-    TAGS,
-    ValueSet,
 )
 
 SCHEMA_VERSION: Final = "2.0.0"
 """Version of the record model that new records claim."""
-
-OPEN_VALUES: Final = "open_values"
-"""Key of the validation context: if true, values outside the closed sets pass, because a schema will judge them."""
-
-
-# Field types
-
-
-def _whole(value: object) -> object:
-    """A float without a fraction as the integer that it is, however large."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _stripped(value: str) -> str:
-    return value.strip()
-
-
-def _in_range(value: int) -> int:
-    if abs(value) >= 10**MAX_INTEGER_DIGITS:
-        raise ValueError("Input should be a number that a double can hold")
-    return value
-
-
-def _checked(check: Callable[[Any], Any], rule: str) -> Callable[[Any], Any]:
-    """*check* as a validator whose ``ValueError`` becomes a fault of *rule*."""
-
-    def validator(value: Any) -> Any:
-        try:
-            return check(value)
-        except ValueError as fault:
-            raise PydanticCustomError("rule", "{text}", {"text": str(fault), "rule": rule}) from None
-
-    return validator
-
-
-def _member_of(values: ValueSet) -> Callable[[str, ValidationInfo], str]:
-    """A validator that refuses text outside *values*, unless the context leaves the sets open."""
-
-    def validator(value: str, info: ValidationInfo) -> str:
-        if value in values or (info.context or {}).get(OPEN_VALUES):
-            return value
-        raise PydanticCustomError("rule", "{text}", {"text": values.complaint(value), "rule": values.rule})
-
-    return validator
-
-
-def _closed(values: ValueSet) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "enum": list(values.values), "x-severity": values.severity})
-
-
-def _scalar_or_list(value: object) -> object:
-    """A value of an open map, kept exactly as submitted."""
-    items = value if isinstance(value, list) else [value]
-    if isinstance(value, list) and any(isinstance(item, str) for item in items):
-        fits = all(isinstance(item, str) for item in items)
-    else:
-        fits = all(isinstance(item, (bool, int, float, str)) for item in items)
-    if not fits:
-        raise ValueError("Input should be a number, a text, true or false, a list of numbers or a list of texts")
-    return value
-
-
-def _base_name(name: str) -> str:
-    if text.has_backend_prefix(name):
-        backend = name.partition("/")[0]
-        raise ValueError(f"a text model is stored under its base name, without the prefix {backend}/: {name}")
-    return name
-
-
-_SCALAR_OR_LIST_SCHEMA: Final = {
-    "anyOf": [
-        {"type": ["number", "string", "boolean"]},
-        {"type": "array", "items": {"type": ["number", "boolean"]}},
-        {"type": "array", "items": {"type": "string"}},
-    ]
-}
-_SETTINGS_SCHEMA: Final = {
-    "type": "object",
-    "propertyNames": {"enum": list(SETTINGS_KEYS.values)},
-    "x-severity": SETTINGS_KEYS.severity,
-    "additionalProperties": _SCALAR_OR_LIST_SCHEMA,
-}
-_SET: Final[JsonDict] = {"x-merge": "set"}
-_TAG_HINTS: Final[JsonDict] = {**_SET, "x-known-values": list(TAGS.values), "x-severity": TAGS.severity}
-
-_InRange: Final = AfterValidator(_checked(_in_range, "schema.type"))
-Whole = Annotated[int, BeforeValidator(_whole), _InRange]
-Tag = Annotated[str, AfterValidator(_stripped)]
-ListOrNone = BeforeValidator(lambda value: [] if value is None else value)
-FalseOrNone = BeforeValidator(lambda value: False if value is None else value)
-ScalarOrList = Annotated[
-    Any, AfterValidator(_checked(_scalar_or_list, "schema.type")), WithJsonSchema(_SCALAR_OR_LIST_SCHEMA)
-]
-Domain = Annotated[str, AfterValidator(_member_of(DOMAINS)), _closed(DOMAINS)]
-Purpose = Annotated[str, AfterValidator(_member_of(PURPOSES)), _closed(PURPOSES)]
-ImageBaseline = Annotated[str, AfterValidator(_member_of(BASELINES)), _closed(BASELINES)]
-ImageStyle = Annotated[str, AfterValidator(_stripped), AfterValidator(_member_of(STYLES)), _closed(STYLES)]
-SettingsKey = Annotated[str, AfterValidator(_member_of(SETTINGS_KEYS))]
-BaseName = Annotated[
-    str,
-    AfterValidator(_checked(_base_name, "name.backend_prefix")),
-    WithJsonSchema({"type": "string", "not": {"pattern": "^(aphrodite|koboldcpp)/"}}),
-]
-Parameters = Annotated[
-    int,
-    BeforeValidator(_checked(text.whole_parameters, "text.parameters")),
-    _InRange,
-    WithJsonSchema({"type": "integer", "minimum": 1}),
-]
-Settings = Annotated[
-    dict[SettingsKey, ScalarOrList] | None,
-    BeforeValidator(_checked(text.settings_object, "text.settings")),
-    WithJsonSchema(_SETTINGS_SCHEMA),
-]
-
 
 # Parts of a record
 
@@ -309,10 +198,10 @@ class ControlnetAnnotatorRecord(BaseRecord):
     category = "controlnet_annotator"
 
     control_types: list[str] = Field(
-        default_factory=list, description="Kinds of control that it prepares.", json_schema_extra=_SET
+        default_factory=list, description="Kinds of control that it prepares.", json_schema_extra=SET
     )
     preprocessors: list[str] = Field(
-        default_factory=list, description="Preprocessor nodes that load it.", json_schema_extra=_SET
+        default_factory=list, description="Preprocessor nodes that load it.", json_schema_extra=SET
     )
 
 
@@ -345,14 +234,14 @@ class ImageGenerationRecord(BaseRecord):
     baseline: ImageBaseline = Field(description="Family of models that this one shares its architecture with.")
     optimization: str | None = Field(default=None, description="How it was made faster, for instance lightning.")
     tags: Annotated[list[Tag], ListOrNone] = Field(
-        default_factory=list, description="Words to find the model by.", json_schema_extra=_TAG_HINTS
+        default_factory=list, description="Words to find the model by.", json_schema_extra=TAG_HINTS
     )
     showcases: Annotated[list[str], ListOrNone] = Field(
-        default_factory=list, description="Addresses of sample pictures.", json_schema_extra=_SET
+        default_factory=list, description="Addresses of sample pictures.", json_schema_extra=SET
     )
     min_bridge_version: Whole | None = Field(default=None, description="Oldest worker version that can run it.")
     trigger: Annotated[list[str], ListOrNone] = Field(
-        default_factory=list, description="Words in a prompt that call up what it learned.", json_schema_extra=_SET
+        default_factory=list, description="Words in a prompt that call up what it learned.", json_schema_extra=SET
     )
     homepage: str | None = Field(default=None, description="Page of the model.")
     nsfw: bool = Field(description="Whether the model is prone to make pictures that are not safe for work.")
@@ -380,7 +269,7 @@ class TextGenerationRecord(BaseRecord):
     tags: Annotated[list[Tag] | None, BeforeValidator(text.tag_list)] = Field(
         default=None,
         description="Words to find the model by, its style and its size among them.",
-        json_schema_extra=_TAG_HINTS,
+        json_schema_extra=TAG_HINTS,
     )
     instruct_format: str | None = Field(default=None, description="Prompt format that it was trained on.")
     settings: Settings = Field(default=None, description="Generation settings that its makers recommend.")
@@ -395,9 +284,7 @@ class TextGenerationRecord(BaseRecord):
 class _MediaRecord(BaseRecord):
     baseline: str | None = Field(default=None, description="Family of models that it belongs to.")
     nsfw: bool = Field(default=False, description="Whether it is prone to results that are not safe for work.")
-    tags: list[Tag] | None = Field(
-        default=None, description="Words to find the model by.", json_schema_extra=_TAG_HINTS
-    )
+    tags: list[Tag] | None = Field(default=None, description="Words to find the model by.", json_schema_extra=TAG_HINTS)
 
 
 class VideoGenerationRecord(_MediaRecord):
@@ -420,11 +307,11 @@ class MiscellaneousRecord(BaseRecord):
 
 class _PatchRecord(_MediaRecord):
     trigger: list[str] | None = Field(
-        default=None, description="Words in a prompt that call it up.", json_schema_extra=_SET
+        default=None, description="Words in a prompt that call it up.", json_schema_extra=SET
     )
     homepage: str | None = Field(default=None, description="Page of the model.")
     showcases: list[str] | None = Field(
-        default=None, description="Addresses of sample pictures.", json_schema_extra=_SET
+        default=None, description="Addresses of sample pictures.", json_schema_extra=SET
     )
 
 

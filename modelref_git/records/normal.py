@@ -42,7 +42,8 @@ def normalise(
     """
     from pydantic import ValidationError
 
-    from modelref_git.records.models import OPEN_VALUES, model_for
+    from modelref_git.records.field_types import OPEN_VALUES
+    from modelref_git.records.models import model_for
 
     submitted: Any = record
     problems: list[Problem] = []

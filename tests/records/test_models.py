@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from modelref_git.records.categories import CATEGORIES
-from modelref_git.records.models import OPEN_VALUES, model_for
+from modelref_git.records.field_types import OPEN_VALUES
+from modelref_git.records.models import model_for
 
 COMMON = [
     "record_type",
