@@ -10,6 +10,10 @@ def main() -> int:
 
         sys.stdout.write(f"modelref-git {__version__}\n")
         return 0
+    import gc
+
+    # Imports and records make many objects and hardly a cycle: look for cycles less often than Python would.
+    gc.set_threshold(50_000, 20, 20)
     from modelref_git.cli.main import run
 
     return run(sys.argv[1:])

@@ -17,7 +17,10 @@ from modelref_git.cli.app import App, dry_run_option, pass_app
 @dry_run_option
 @pass_app
 def command(app: App, change_ids: tuple[int, ...], batch_id: int | None, job_id: str | None, dry_run: bool) -> None:
-    """Apply a batch, by its number or by all its ids: main is fast-forwarded to it, all or nothing."""
+    """Move main to an approved batch.
+
+    The batch is named by its number or by all its ids. It is applied as a whole or not at all.
+    """
     from modelref_git.operations.apply import apply_changes
 
     answer = apply_changes(app.context(dry_run=dry_run), change_ids, batch_id=batch_id, job_id=job_id)

@@ -35,7 +35,10 @@ def _pick(text: str) -> Pick:
 def command(
     app: App, picks: tuple[Pick, ...], title: str, rejected: tuple[int, ...], reason: str | None, dry_run: bool
 ) -> None:
-    """Approve changes as one batch, all or nothing. A batch that is open already is joined."""
+    """Approve changes as one titled batch.
+
+    All of them or none. A batch that is open already is joined.
+    """
     from modelref_git.operations.review import review_changes
 
     context = app.context(dry_run=dry_run)

@@ -46,7 +46,10 @@ def events(
     since: int | None,
     until: int | None,
 ) -> None:
-    """List the queue's lifecycle events, oldest first; with --json one JSON document a line."""
+    """List the queue's lifecycle events, oldest first.
+
+    With --json one JSON document a line.
+    """
     from modelref_git.operations.history import EventFilters, list_events
 
     filters = EventFilters(change_id, batch_id, actor, actions, since, until)

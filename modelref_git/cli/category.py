@@ -10,7 +10,7 @@ from modelref_git.cli.app import App, dry_run_option, pass_app, read_input
 
 @click.group("category")
 def command() -> None:
-    """List the categories, or add one that a JSON Schema describes."""
+    """List the categories, or add one of your own."""
 
 
 @command.command("list")

@@ -6,7 +6,7 @@ import click
 
 from modelref_git.cli import render
 from modelref_git.cli.app import App, pass_app
-from modelref_git.proposals.lifecycle import STATUSES
+from modelref_git.proposals.header import STATUSES
 
 
 @click.command("changes")

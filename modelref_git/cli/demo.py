@@ -44,7 +44,10 @@ NEW_RECORD = {
 @click.argument("directory", required=False, metavar="[DIR]", type=click.Path(path_type=Path))
 @pass_app
 def command(app: App, directory: Path | None) -> None:
-    """Go the whole way in a new folder: propose, look, approve, apply, read back, audit."""
+    """Go the whole way in a new folder, step by step.
+
+    Propose, look, approve, apply, read back, audit: each command is printed before it runs.
+    """
     if directory is not None and directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise Conflict(f"{directory} is there already, and not empty", hint="name a new folder, or none at all")
     folder = directory or Path(tempfile.mkdtemp(prefix="modelref-demo-"))

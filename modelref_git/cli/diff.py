@@ -17,7 +17,7 @@ _MARKS = {"added": ("+", "green"), "removed": ("-", "red"), "modified": ("~", "y
 @click.argument("change_ids", metavar="ID…", type=int, nargs=-1, required=True)
 @pass_app
 def command(app: App, change_ids: tuple[int, ...]) -> None:
-    """Show the field-level difference that changes would make to today's main."""
+    """Show what changes would do to today's records."""
     from modelref_git.errors import NotFound
     from modelref_git.operations.changes import diff_change, diff_changes
 

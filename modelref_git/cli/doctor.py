@@ -12,7 +12,7 @@ from modelref_git.errors import IntegrityFailure
 @click.option("--repair", is_flag=True, help="Roll forward what is behind, remove what nobody needs.")
 @pass_app
 def command(app: App, repair: bool) -> None:
-    """Look for what a crash, a hand-made push or a stale lock left behind."""
+    """Look for what a crash or a hand left behind."""
     from modelref_git.operations.maintain import Finding, examine
 
     report = examine(app.context(), repair=repair)
@@ -27,5 +27,5 @@ def command(app: App, repair: bool) -> None:
             hint="whoever moved these branches by hand has to say what was meant",
             details=[item.as_json() for item in report.findings],
         )
-    if not repair and any(not item.repaired for item in report.findings):
+    if not repair and report.is_repairable:
         app.talk("next: `modelref-git doctor --repair`")

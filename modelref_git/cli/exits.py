@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 from typing import Any, Final
 
 import click
@@ -33,10 +32,11 @@ def tell(error: BaseException, *, as_json: bool, verbose: bool = False) -> int:
     """Write *error* to stderr, as one JSON document or for people; gives the exit code."""
     code, message, hint, details = _read(error)
     if as_json:
-        document: dict[str, Any] = {"code": code, "message": message, "details": details}
-        if hint:
-            document["hint"] = hint
-        sys.stderr.write(json.dumps({"error": document}, ensure_ascii=False, indent=2) + "\n")
+        # The document has these three members and no other: the next step to take is part of the message.
+        document = {"code": code, "message": f"{message}; {hint}" if hint else message, "details": details}
+        # A terminal that does not know a letter would be told it in a way that is no JSON.
+        knows_all = (sys.stderr.encoding or "").lower().replace("-", "") == "utf8"
+        sys.stderr.write(json.dumps({"error": document}, ensure_ascii=not knows_all, indent=2) + "\n")
         return CODES[code]
     lines = [f"error: {message}"]
     if code == "invalid":
@@ -50,6 +50,8 @@ def tell(error: BaseException, *, as_json: bool, verbose: bool = False) -> int:
     if hint:
         lines.append(f"hint: {hint}")
     if code == "internal" and verbose:
+        import traceback
+
         lines.append("".join(traceback.format_exception(error)).rstrip())
     sys.stderr.write("\n".join(lines) + "\n")
     return CODES[code]

@@ -20,7 +20,10 @@ from modelref_git.cli.app import App, dry_run_option, pass_app
 def command(
     app: App, directory: Path, layout: str, revision: str | None, categories: tuple[str, ...], dry_run: bool
 ) -> None:
-    """Write one file for each category into DIR, each whole or not at all."""
+    """Write one file for each category into DIR.
+
+    Each file is replaced as a whole or not at all.
+    """
     from modelref_git.operations.export import export_v2
 
     del layout  # one so far

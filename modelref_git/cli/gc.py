@@ -13,7 +13,7 @@ from modelref_git.cli.app import App, dry_run_option, pass_app
 @dry_run_option
 @pass_app
 def command(app: App, dry_run: bool) -> None:
-    """Pack objects and refs, and write the commit-graph; nothing that the audit needs is pruned."""
+    """Pack objects and refs; nothing is pruned."""
     from modelref_git.operations.maintain import collect_garbage
 
     app.show(collect_garbage(app.context(dry_run=dry_run)), _text, dry_run=dry_run)

@@ -41,7 +41,11 @@ def command(
     allow: tuple[str, ...],
     dry_run: bool,
 ) -> None:
-    """Bring in the records of a folder or file: into empty categories at once, else as proposals."""
+    """Bring in the records of a folder or file.
+
+    Into empty categories they go at once, in one commit on main. A category that has records takes changes by
+    --as-proposals.
+    """
     from modelref_git.operations.import_records import ImportOptions, import_source
 
     options = ImportOptions(layout, category, as_proposals, prune, keep_going, note, allow)
@@ -54,7 +58,7 @@ def command(
     if rejected:
         details = [{"name": row["name"], **detail} for row in rejected for detail in row["details"]]
         rest = "the others were taken" if taken else "and there was no other"
-        raise Invalid(f"{len(rejected)} records were refused, {rest}", details=details)
+        raise Invalid(f"{len(rejected)} of the records are refused, {rest}", details=details)
     if answer["change_ids"]:
         app.talk("next: `modelref-git changes --status pending`; an approver: `modelref-git approve ID… --title T`")
 

@@ -20,7 +20,10 @@ from modelref_git.cli.app import App, dry_run_option, pass_app
 def command(
     app: App, directory: Path | None, bare: bool, empty: bool, owner: str | None, email: str | None, dry_run: bool
 ) -> None:
-    """Make a dataset repository: schemas of all categories, the starter dataset, an empty queue."""
+    """Make a dataset repository.
+
+    It holds the schemas of all categories, the starter dataset, and an empty queue.
+    """
     from modelref_git.operations.init import init_repository
 
     path = directory or app.path

@@ -16,7 +16,10 @@ from modelref_git.cli.app import App, pass_app
 @click.argument("name")
 @pass_app
 def command(app: App, category: str, name: str) -> None:
-    """Show who changed a record, when, in which change and batch, field by field; newest first."""
+    """Show who changed a record, when, and how.
+
+    Newest first, field by field, with the change and the batch.
+    """
     from modelref_git.operations.history import record_log
 
     app.show(record_log(app.context(), category, name), _text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -89,8 +88,9 @@ def cli(ctx: click.Context, repo: str | None, as_json: bool, actor: str | None, 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; errors are told on stderr. Gives the exit code."""
     options = list(arguments)
-    as_json = "--json" in options
-    verbose = any(option in ("-v", "--verbose") for option in options)
+    spoken = options[: options.index("--")] if "--" in options else options
+    as_json = "--json" in spoken
+    verbose = any(option in ("-v", "--verbose") for option in spoken)
     try:
         answer: Any = cli.main(args=options, prog_name="modelref-git", standalone_mode=False)
     except click.exceptions.Exit as ended:
@@ -98,10 +98,6 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         sys.stderr.write("interrupted; what had been said done is done\n")
         return exits.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the answer has left. Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except (ModelrefError, click.ClickException) as error:
         return exits.tell(error, as_json=as_json)
     except Exception as error:  # the last resort: told as the defect that it is

@@ -27,7 +27,7 @@ def _note_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group("propose")
 def command() -> None:
-    """Propose a create, an update or a delete of a record; an approver decides."""
+    """Propose changes of records; an approver decides."""
 
 
 @command.command("create")
@@ -153,7 +153,7 @@ def bulk(app: App, file: str, atomic: bool, allow: tuple[str, ...], dry_run: boo
     if result.errors:
         details = [{"line": row["line"], **detail} for row in result.errors for detail in row["details"]]
         taken = "the others were taken" if result.change_ids else "none was taken"
-        raise Invalid(f"{len(result.errors)} lines are refused, {taken}", details=details)
+        raise Invalid(f"{len(result.errors)} of the lines are refused, {taken}", details=details)
 
 
 def _bulk_text(answer: dict[str, Any]) -> str:

@@ -15,7 +15,10 @@ from modelref_git.cli.approve import show
 @dry_run_option
 @pass_app
 def command(app: App, change_ids: tuple[int, ...], reason: str, title: str | None, dry_run: bool) -> None:
-    """Reject open changes. An approved one leaves its batch, which is merged anew without it."""
+    """Reject open changes, with a reason.
+
+    An approved one leaves its batch, which is merged anew without it.
+    """
     from modelref_git.operations.review import review_changes
 
     context = app.context(dry_run=dry_run)

@@ -15,7 +15,7 @@ from modelref_git.cli.app import App, pass_app
 @click.argument("change_id", metavar="ID", type=int)
 @pass_app
 def command(app: App, change_id: int) -> None:
-    """Show one change: what is asked for, by whom, and what became of it."""
+    """Show one change and what became of it."""
     from modelref_git.operations.changes import show_change
 
     app.show(show_change(app.context(), change_id), _text)
@@ -28,9 +28,9 @@ def _text(row: dict[str, Any]) -> Iterator[str]:
         if row.get(f"{verb}_at") is not None:
             yield f"{verb} by {row[f'{verb}_username']} at {render.when(row[f'{verb}_at'])}"
     for key, label in (("notes", "note"), ("batch_title", "batch title"), ("reject_reason", "reason")):
-        if key in row:
+        if row[key] is not None:
             yield f"{label}: {render.value(row[key])}"
-    if "related_models" in row:
+    if row["related_models"]:
         yield f"variants: {', '.join(row['related_models'])}"
-    if "payload" in row:
+    if row["payload"] is not None:
         yield render.to_json(row["payload"]).rstrip("\n")

@@ -11,7 +11,8 @@ from modelref_git.operations.context import Context, Person
 from modelref_git.operations.merging import check_main_not_drifted, merge, merged_tree
 from modelref_git.operations.review import listing
 from modelref_git.proposals.events import APPLY, CREATE, Event
-from modelref_git.proposals.lifecycle import APPLIED, APPROVED, BATCH_APPLIED, BATCH_OPEN, POLICY, Batch, Change
+from modelref_git.proposals.header import APPLIED, APPROVED, PENDING, REJECTED
+from modelref_git.proposals.lifecycle import BATCH_APPLIED, BATCH_OPEN, POLICY, Batch, Change
 from modelref_git.store.log import Step
 
 JOB_ID_AT_MOST: Final = 120
@@ -147,6 +148,13 @@ def _done_before(step: Step, wanted: Sequence[int], batch: Batch | None, job_id:
     return None
 
 
+_HINTS: Final = {
+    PENDING: "approve it with `modelref-git approve {} --title T`",
+    APPLIED: "it is applied already",
+    REJECTED: "propose it anew if it is wanted after all",
+}
+
+
 def _batch_of(step: Step, wanted: Sequence[int]) -> Batch:
     """The batch whose approved changes are exactly *wanted*."""
     changes = [find_change(step.queue, number) for number in wanted]
@@ -154,9 +162,7 @@ def _batch_of(step: Step, wanted: Sequence[int]) -> Batch:
         if change.status != APPROVED:
             raise WrongState(
                 f"change {change.change_id} is {change.status}, not approved",
-                hint="it is applied already"
-                if change.status == APPLIED
-                else f"approve it with `modelref-git approve {change.change_id} --title T`",
+                hint=_HINTS.get(change.status, "").format(change.change_id) or None,
             )
     numbers = sorted({change.batch_id for change in changes if change.batch_id is not None})
     if len(numbers) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from typing import Any, Final
 from modelref_git.operations.answers import find_change, payload, pending_record
 from modelref_git.operations.context import Context
 from modelref_git.proposals.events import DELETE
-from modelref_git.proposals.lifecycle import APPLIED, APPROVED, PENDING, POLICY, REJECTED, Change
+from modelref_git.proposals.header import APPLIED, APPROVED, PENDING, REJECTED
+from modelref_git.proposals.lifecycle import POLICY, Change
 from modelref_git.records import codec
 from modelref_git.records.diff import field_diffs, is_critical, net_operation
 from modelref_git.store.dataset import DatasetTree
@@ -68,13 +70,15 @@ def list_changes(
 
 def _selected(view: View, filters: Filters, offset: int, limit: int | None) -> tuple[list[Change], int]:
     """The changes of one page, and how many there are on all pages."""
-    statuses = set(filters.statuses) or {PENDING, APPROVED, APPLIED, REJECTED}
+    # No change is ever found in the status "applying": asking for it alone finds nothing.
+    statuses = set(filters.statuses or _STATUSES_FOUND) & _STATUSES_FOUND
     folders = [folder for folder in FOLDERS if any(folder_of(status) == folder for status in statuses)]
     ids = merge_sorted(*(view.queue.change_ids(folder) for folder in folders))
     test = filters.test()
     counts = view.queue.header.counts
     whole = not statuses & {APPLIED, REJECTED} or {APPLIED, REJECTED} <= statuses
-    stop = None if limit is None else offset + limit
+    offset = min(offset, sys.maxsize)
+    stop = None if limit is None else min(offset + limit, sys.maxsize)
     if test is None and whole:
         # The folders and the header's counts say all: only the page itself is read.
         return list(_read(view, islice(ids, offset, stop))), sum(counts.get(status, 0) for status in statuses)
@@ -82,18 +86,23 @@ def _selected(view: View, filters: Filters, offset: int, limit: int | None) -> t
     return matching[offset:stop], len(matching)
 
 
+_STATUSES_FOUND: Final = frozenset({PENDING, APPROVED, APPLIED, REJECTED})
+
+
 def _read(view: View, ids: Iterator[int]) -> Iterator[Change]:
     return (find_change(view.queue, change_id) for change_id in ids)
 
 
 def show_change(ctx: Context, change_id: int) -> dict[str, Any]:
-    """One change: a PendingChangeRecord without nulls.
+    """One change: a PendingChangeRecord.
 
     Raises:
         NotFound: there is none with that number.
     """
     view = ctx.view()
-    return pending_record(view.objects, find_change(view.queue, change_id), nulls=False)
+    change = find_change(view.queue, change_id)
+    _tell_waivers(ctx, change)
+    return pending_record(view.objects, change, nulls=True)
 
 
 def diff_change(ctx: Context, change_id: int) -> dict[str, Any]:
@@ -103,7 +112,15 @@ def diff_change(ctx: Context, change_id: int) -> dict[str, Any]:
         NotFound: there is no change with that number.
     """
     view = ctx.view()
-    return _diff(view, view.dataset(), find_change(view.queue, change_id))
+    change = find_change(view.queue, change_id)
+    _tell_waivers(ctx, change)
+    return _diff(view, view.dataset(), change)
+
+
+def _tell_waivers(ctx: Context, change: Change) -> None:
+    """Tell which rules a proposal was let pass in spite of: the shapes of the wire have no place for it."""
+    if change.waived:
+        ctx.warn(f"change {change.change_id} was let in with these rules waived: {', '.join(change.waived)}")
 
 
 def diff_changes(ctx: Context, change_ids: Sequence[int]) -> dict[str, Any]:
@@ -116,6 +133,7 @@ def diff_changes(ctx: Context, change_ids: Sequence[int]) -> dict[str, Any]:
         if change is None:
             errors.append({"change_id": change_id, "error": "Change not found", "error_type": "NotFound"})
         else:
+            _tell_waivers(ctx, change)
             diffs.append(_diff(view, dataset, change))
     return {"diffs": diffs, "total": len(change_ids), "errors": errors}
 

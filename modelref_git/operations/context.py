@@ -108,8 +108,11 @@ class Context:
 
         Raises:
             NotFound: it is no dataset repository.
+            IntegrityFailure: it is of a format that this version does not read.
         """
-        return log.read(self.store)
+        view = log.read(self.store)
+        _ = view.dataset().config  # an unknown format stops every command, also those that need no configuration
+        return view
 
     def person(self, config: DatasetConfig) -> Person:
         """Who asks, by the members that *config* lists."""

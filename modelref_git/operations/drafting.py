@@ -77,6 +77,9 @@ def draft(step: Step, dataset: DatasetTree, person: Person, request: Request) ->
     if record is not None:
         data = canonical_bytes(record, schema, name)
         blob = step.objects.add("blob", data)
+        if blob == live:
+            text = "the record is so already: there is nothing to change"
+            raise Invalid.of(f"record {name!r}", [Problem("", text, "update.unchanged")])
     proposal = _commit(step, dataset, person, request, name, live, blob)
     return Draft(proposal, waived, warnings)
 
@@ -224,11 +227,17 @@ def _check_existence(step: Step, dataset: DatasetTree, request: Request, name: s
                 hint="propose the delete of that one first, to rename it",
             )
     elif live is None:
+        raise missing_record(dataset, category, name)
+
+
+def missing_record(dataset: DatasetTree, category: str, name: str) -> NotFound:
+    """The refusal to update or delete what is not there."""
+    try:
         other = dataset.look_alike(category, name)
-        meant = f"; there is {other!r}" if other is not None else ""
-        raise NotFound(
-            f"{category} has no record {name!r}{meant}", hint=f"`modelref-git ls {category}` lists the names"
-        )
+    except Invalid:
+        other = None  # a name that no record can have
+    meant = f"; there is {other!r}" if other is not None else ""
+    return NotFound(f"{category} has no record {name!r}{meant}", hint=f"`modelref-git ls {category}` lists the names")
 
 
 def _is_being_deleted(step: Step, category: str, name: str) -> bool:

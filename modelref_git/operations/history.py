@@ -12,6 +12,7 @@ from modelref_git.proposals import trailers
 from modelref_git.proposals.events import CREATE, DELETE, UPDATE, Event
 from modelref_git.records import codec
 from modelref_git.records.diff import field_diffs
+from modelref_git.records.names import structural_problems
 from modelref_git.store import log
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.log import View
@@ -26,6 +27,8 @@ def record_log(ctx: Context, category: str, name: str) -> list[dict[str, Any]]:
     """
     view = ctx.view()
     view.dataset().fan_out(category)
+    if structural_problems(category, name):
+        raise NotFound(f"{category} has no record {name!r}, and can have none of that name")
     rows = []
     commits = ctx.store.first_parents(view.main)
     commit = next(commits, None)
@@ -143,8 +146,8 @@ def _payload(event: Event, change_id: int | None, place: int) -> dict[str, Any]:
     if event.proposals:
         proposal = event.proposals[place]
         row |= {"operation": proposal.operation, "category": proposal.category, "model": proposal.name}
-        row["waived"] = [rule for number, rule in event.waived if number == change_id] or None
     row |= {
+        "waived": [rule for number, rule in event.waived if number in (0, change_id)] or None,
         "batch_id": event.batch_id,
         "batch_title": event.title if event.action != "apply" else None,
         "reason": event.reason,

@@ -107,6 +107,8 @@ class _Survey:
         self.stored: dict[tuple[str, str], bytes] = {}
         """The canonical bytes of each new or changed record, by category and name."""
         self.unchanged = 0
+        self.waived: set[str] = set()
+        """The quality rules that were waived for any of the records."""
         self.rejected: list[dict[str, Any]] = []
         self.warnings: list[str] = []
 
@@ -169,7 +171,7 @@ class _Survey:
         request = Request(operation, category, name, record, note, allow, importing=True)
         schema = self._dataset.schema(category)
         try:
-            stored, _, warnings = checked_record(
+            stored, waived, warnings = checked_record(
                 self._step, self._dataset.config, schema, name, old, self._person, request
             )
             data = canonical_bytes(stored, schema, name)
@@ -184,6 +186,7 @@ class _Survey:
         else:
             self.requests.append(request)
             self.stored[category, name] = data
+            self.waived.update(waived)
 
 
 def _twice(key: str, seen: dict[str, str]) -> list[Problem]:
@@ -267,17 +270,22 @@ def _import_into_main(
             editor.put(where, step.objects.add("blob", data))
     headline = _headline(len(wanted.requests), len(by_category), path)
     rows = [("Actor", str(person.actor))] + ([("Note", options.note)] if options.note else [])
-    body = [f"- {category}: {len(requests)} records" for category, requests in by_category.items()]
+    body = [f"- {category}: {_records(len(requests))}" for category, requests in by_category.items()]
     message = trailers.message(f"{IMPORT}: {headline}", body, rows)
     main = step.commit(editor.write(), [step.main], step.author(person.actor, person.email), message)
-    event = Event(IMPORT, person.actor, 0, 0, main=main, note=options.note, headline=headline)
+    waived = tuple((0, rule) for rule in sorted(wanted.waived))
+    event = Event(IMPORT, person.actor, 0, 0, waived=waived, main=main, note=options.note, headline=headline)
     step.append(event, keeps=[main], email=person.email, body=body)
 
 
 def _headline(records: int, categories: int, path: Path) -> str:
     into = f"{categories} categories" if categories != 1 else "1 category"
     name = path.resolve().name
-    return f"{records} records into {into} from {name if trailers.is_plain(name) else trailers.quoted(name)}"
+    return f"{_records(records)} into {into} from {name if trailers.is_plain(name) else trailers.quoted(name)}"
+
+
+def _records(count: int) -> str:
+    return f"{count} records" if count != 1 else "1 record"
 
 
 def _refuse_populated(dataset: DatasetTree, wanted: _Survey) -> None:

@@ -41,12 +41,19 @@ class Report:
         """Whether something was found that only a person can settle."""
         return any(finding.code in _FOR_PEOPLE for finding in self.findings)
 
+    @property
+    def is_repairable(self) -> bool:
+        """Whether something was found that ``--repair`` can mend."""
+        return any(finding.code not in _LEFT_TO_PEOPLE for finding in self.findings if not finding.repaired)
+
     def as_json(self) -> dict[str, Any]:
         """The answer of ``doctor``."""
         return {"findings": [finding.as_json() for finding in self.findings]}
 
 
 _FOR_PEOPLE: Final = frozenset({"drift", "foreign_ref", "unreadable"})
+_LEFT_TO_PEOPLE: Final = _FOR_PEOPLE | {"work_tree"}
+"""What ``--repair`` does not touch; a work tree with changes of its own is no fault of the repository."""
 
 
 def examine(ctx: Context, *, repair: bool = False) -> Report:
@@ -70,7 +77,8 @@ def examine(ctx: Context, *, repair: bool = False) -> Report:
         log.write(store, lambda _: None, clock=ctx.clock, warn=ctx.warn)
     left = {item.ref for item in projections.find_behind(store, view.head)} if repair else {i.ref for i in behind}
     for item in behind:
-        wanted, found = item.wanted or "absent", item.found or "absent"
+        wanted = item.wanted or "absent"
+        found = "absent" if item.found is None else item.found or "an empty file"
         if not item.foreign:
             text = f"{item.ref} is {found}, the log says {wanted}"
             findings.append(Finding("behind", text, repaired=item.ref not in left))

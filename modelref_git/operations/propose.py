@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from modelref_git.errors import Conflict, Invalid, ModelrefError, NotFound, Problem, UsageFault
+from modelref_git.errors import Conflict, Invalid, ModelrefError, Problem, UsageFault
 from modelref_git.operations.answers import pending_record
 from modelref_git.operations.context import Context, Person
-from modelref_git.operations.drafting import Draft, Request, draft, rivals
+from modelref_git.operations.drafting import Draft, Request, draft, missing_record, rivals
 from modelref_git.proposals.actors import Actor
 from modelref_git.proposals.events import CREATE, DELETE, ENQUEUE, OPERATIONS, UPDATE, Event
 from modelref_git.records import codec, pointer
@@ -52,7 +52,7 @@ def propose_update(
         live = _live_record(dataset, request.category, name)
         if edit is not None:
             if live is None:
-                return replace(request, operation=UPDATE, payload={})
+                raise missing_record(dataset, request.category, name)
             return replace(request, operation=UPDATE, payload=edit(codec.without_remainder(live)))
         if base is not None:
             _check_base(step, dataset, request.category, name, base)
@@ -82,9 +82,10 @@ def current_record(ctx: Context, category: str, name: str) -> dict[str, Any]:
     Raises:
         NotFound: there is none.
     """
-    found = _live_record(ctx.view().dataset(), category, name)
+    dataset = ctx.view().dataset()
+    found = _live_record(dataset, category, name)
     if found is None:
-        raise NotFound(f"{category} has no record {name!r}", hint=f"`modelref-git ls {category}` lists the names")
+        raise missing_record(dataset, category, name)
     return codec.without_remainder(found)
 
 

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from modelref_git.errors import Invalid, NotFound
-from modelref_git.operations.answers import TEXT_GENERATION
 from modelref_git.operations.context import Context
-from modelref_git.operations.order import stored_order
-from modelref_git.records import codec, text
+from modelref_git.records import codec
 from modelref_git.store import layout
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.trees import compare
@@ -53,10 +51,9 @@ def get_record(ctx: Context, category: str, name: str, revision: str | None = No
     blob = _blob(dataset, category, name)
     if blob is not None:
         return codec.without_remainder(codec.decode(dataset.objects.read_blob(blob)))
-    if category == TEXT_GENERATION and text.has_backend_prefix(name):
-        variant = _variant(dataset, name)
-        if variant is not None:
-            return variant
+    variant = _variant(dataset, category, name)
+    if variant is not None:
+        return variant
     alike = dataset.look_alike(category, name) if name.strip() else None
     hint = f"there is {alike!r}" if alike else f"`modelref-git ls {category}` lists the names"
     raise NotFound(f"{category} has no record {name!r}", hint=hint)
@@ -64,6 +61,8 @@ def get_record(ctx: Context, category: str, name: str, revision: str | None = No
 
 def get_category(ctx: Context, category: str, revision: str | None = None) -> dict[str, dict[str, Any]]:
     """All records of a category, in stored order."""
+    from modelref_git.operations.order import stored_order
+
     dataset = dataset_at(ctx, revision)
     return {
         name: codec.without_remainder(codec.decode(data)) for name, data in stored_order(ctx.store, dataset, category)
@@ -116,15 +115,24 @@ def _blob(dataset: DatasetTree, category: str, name: str) -> str | None:
         return None  # a name that no record can have
 
 
-def _variant(dataset: DatasetTree, name: str) -> dict[str, Any] | None:
-    for base in _bases(dataset, name):
-        blob = _blob(dataset, TEXT_GENERATION, base)
+def _variant(dataset: DatasetTree, category: str, name: str) -> dict[str, Any] | None:
+    """The record of a backend variant, worked out from its base record."""
+    # Imported here: a record that is there is read without the rules for text models.
+    from modelref_git.operations.answers import TEXT_GENERATION
+    from modelref_git.records import text
+
+    if category != TEXT_GENERATION or not text.has_backend_prefix(name):
+        return None
+    for base in _bases(dataset, category, name):
+        blob = _blob(dataset, category, base)
         if blob is not None:
             return text.variants(base, _record(dataset, blob)).get(name)
     return None
 
 
-def _bases(dataset: DatasetTree, name: str) -> Iterator[str]:
+def _bases(dataset: DatasetTree, category: str, name: str) -> Iterator[str]:
+    from modelref_git.records import text
+
     yield from text.base_of_variant(name)
     # Two authors may share a koboldcpp name; the last of them has it, as in the legacy files.
-    yield from reversed(text.base_of_variant(name, dataset.names(TEXT_GENERATION)))
+    yield from reversed(text.base_of_variant(name, dataset.names(category)))

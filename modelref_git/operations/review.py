@@ -11,7 +11,8 @@ from modelref_git.operations.answers import find_change, pending_records
 from modelref_git.operations.context import Context, Person
 from modelref_git.operations.merging import merge
 from modelref_git.proposals.events import APPROVE, REJECT, Approval, Event
-from modelref_git.proposals.lifecycle import APPROVED, OPEN, PENDING, POLICY, Batch, Change
+from modelref_git.proposals.header import APPROVED, OPEN, PENDING
+from modelref_git.proposals.lifecycle import POLICY, Batch, Change
 from modelref_git.store.log import Step
 
 TITLE_AT_MOST: Final = 120
@@ -71,11 +72,12 @@ def review_changes(
         Conflict: the approved ones do not merge, or one proposes other content than its pick says.
         Forbidden: the caller is no approver.
     """
-    picks = {pick.change_id: pick for pick in approve}
+    picks = sorted(set(approve), key=lambda pick: pick.change_id)
+    wanted = sorted({pick.change_id for pick in picks})
     refused = sorted(set(reject))
     if not picks and not refused:
         raise UsageFault("name at least one change")
-    both = sorted(picks.keys() & set(refused))
+    both = sorted(set(wanted) & set(refused))
     if both:
         raise UsageFault(f"change {both[0]} is to be approved and rejected at once")
     wanted_title = check_title(title) if picks or title is not None else None
@@ -84,7 +86,9 @@ def review_changes(
     def decide(step: Step) -> dict[str, Any]:
         person = ctx.person(step.dataset().config)
         person.require_approver("decide on proposals")
-        approving = [_approvable(step, picks[number]) for number in sorted(picks)]
+        # A change that is named twice is one, and every content that was named for it must be its own.
+        found = {pick.change_id: _approvable(step, pick) for pick in picks}
+        approving = [found[number] for number in wanted]
         rejecting = [_rejectable(step, number) for number in refused]
         batch_id = None
         if approving:
@@ -99,7 +103,7 @@ def review_changes(
         return {
             "batch_id": batch_id,
             "batch_title": wanted_title,
-            "approved": pending_records(step.objects, step.queue, sorted(picks), nulls=True),
+            "approved": pending_records(step.objects, step.queue, wanted, nulls=True),
             "rejected": pending_records(step.objects, step.queue, refused, nulls=True),
         }
 

@@ -52,7 +52,7 @@ class DatasetConfig:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise Invalid.of(FILE, [Problem("", str(error), "config.syntax")]) from error
         found = document.get("format")
-        if found != FORMAT or isinstance(found, bool):
+        if type(found) is not int or found != FORMAT:
             raise IntegrityFailure(
                 f"this dataset repository has format {found!r}; this version of modelref-git reads format {FORMAT}",
                 hint="install the version of modelref-git that wrote it, or a newer one",
@@ -101,8 +101,8 @@ class _Reading:
         members, seen = [], set()
         for number, row in enumerate(rows):
             at = f"/members/{number}"
-            ident, name = row.get("id"), row.get("name")
-            if not isinstance(ident, str) or not ident or not isinstance(name, str) or not name:
+            ident, name = (self._word(row, key) for key in ("id", "name"))
+            if not ident or not name:
                 self.fault(at, "a member needs an id and a name, both text")
                 continue
             if ident in seen:
@@ -114,6 +114,12 @@ class _Reading:
                     self.fault(f"{at}/roles", f"{role!r} is no role; roles are {', '.join(ROLES)}")
             members.append(Member(ident, name, lists["emails"], lists["ssh_keys"], lists["roles"]))
         return tuple(members)
+
+    @staticmethod
+    def _word(row: dict[str, Any], key: str) -> str:
+        """A text as events will hold it: without white space at its ends. Empty if there is none."""
+        value = row.get(key)
+        return value.strip() if isinstance(value, str) else ""
 
     def _texts(self, row: dict[str, Any], key: str, at: str) -> tuple[str, ...]:
         value = row.get(key, [])

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from modelref_git.errors import IntegrityFailure
+from modelref_git.errors import IntegrityFailure, UsageFault
 from modelref_git.proposals import trailers
 from modelref_git.proposals.actors import Actor
 
@@ -99,7 +99,7 @@ class Event:
     proposals: tuple[Proposal, ...] = ()
     """Of an ``enqueue``: one for each change id."""
     waived: tuple[tuple[int, str], ...] = ()
-    """Of an ``enqueue``: quality rules that were waived, by change id."""
+    """Quality rules that were waived: of an ``enqueue`` by change id, of an ``import`` with 0 for its records."""
     approvals: tuple[Approval, ...] = ()
     batch_id: int | None = None
     title: str | None = None
@@ -131,7 +131,7 @@ class Event:
         rows = [("Event", self.action), ("Event-Id", span)]
         rows += [("Change-Id", str(change_id)) for change_id in self.change_ids]
         rows += [("Proposal", proposal.commit) for proposal in self.proposals]
-        rows += [("Waived", f"{change_id} {rule}") for change_id, rule in self.waived]
+        rows += [("Waived", f"{change_id} {rule}" if change_id else rule) for change_id, rule in self.waived]
         rows += [("Approval", str(approval)) for approval in self.approvals]
         for key, value in self._optional():
             if value is not None:
@@ -218,7 +218,7 @@ def decode(oid: str, text: str, time: int) -> Event:
             note=single.get("Note"),
             headline=subject.partition(": ")[2],
         )
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, UsageFault) as error:
         raise IntegrityFailure(f"the commit {oid} of the queue log is no event: {error}") from error
     if event.action not in ACTIONS:
         raise IntegrityFailure(f"the commit {oid} of the queue log has the unknown action {event.action!r}")
@@ -229,5 +229,5 @@ def decode(oid: str, text: str, time: int) -> Event:
 
 
 def _waiver(text: str) -> tuple[int, str]:
-    ident, _, rule = text.partition(" ")
-    return int(ident), rule
+    ident, _, rule = text.rpartition(" ")
+    return int(ident or 0), rule

@@ -6,24 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Protocol
 
 from modelref_git.errors import IntegrityFailure, WrongState
 from modelref_git.proposals import events
 from modelref_git.proposals.actors import Actor
 from modelref_git.proposals.events import Approval, Event, Proposal
-
-PENDING: Final = "pending"
-APPROVED: Final = "approved"
-APPLIED: Final = "applied"
-REJECTED: Final = "rejected"
-STATUSES: Final = (PENDING, APPROVED, "applying", APPLIED, REJECTED)
-"""Every status there is on the wire. ``applying`` never lasts: an apply is one step."""
-OPEN: Final = (PENDING, APPROVED)
-
-STATE_FORMAT: Final = 1
-"""The format of the queue's state, as its header says it."""
+from modelref_git.proposals.header import APPLIED, APPROVED, OPEN, PENDING, REJECTED, Header
 
 BATCH_OPEN: Final = "open"
 BATCH_APPLIED: Final = "applied"
@@ -147,28 +137,6 @@ class Batch:
             return cls(**known)
         except TypeError as error:
             raise IntegrityFailure(f"the state of a batch is not readable: {error}") from error
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What every step needs of the queue's state, in one small file."""
-
-    format: int = STATE_FORMAT
-    genesis: str | None = None
-    main: str | None = None
-    """The log's ``main``: every decision starts from it."""
-    last_event_id: int = 0
-    last_change_id: int = 0
-    last_batch_id: int = 0
-    open_batch: int | None = None
-    counts: Mapping[str, int] = field(default_factory=dict)
-    """How many changes there are in each status."""
-
-    def as_state(self) -> dict[str, Any]:
-        """The header as JSON for the state tree."""
-        row = {item.name: getattr(self, item.name) for item in fields(self)}
-        row["counts"] = {status: self.counts.get(status, 0) for status in (PENDING, APPROVED, APPLIED, REJECTED)}
-        return row
 
 
 class Queue(Protocol):

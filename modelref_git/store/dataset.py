@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from modelref_git.errors import NotFound
 from modelref_git.proposals.config import DatasetConfig
 from modelref_git.records.names import fold, name_of
-from modelref_git.records.schemas import Schema
 from modelref_git.store import layout
 from modelref_git.store.objects import ObjectBuffer
 from modelref_git.store.trees import Tree, find, read_tree, walk
+
+if TYPE_CHECKING:
+    from modelref_git.records.schemas import Schema
 
 _CONFIGS: dict[str, DatasetConfig] = {}
 _SCHEMAS: dict[tuple[str, str], Schema] = {}
@@ -81,6 +84,8 @@ class DatasetTree:
             raise NotFound(f"the schema file {path} of the category {category!r} is missing")
         key = (category, entry.oid)
         if key not in _SCHEMAS:
+            from modelref_git.records.schemas import Schema
+
             _SCHEMAS[key] = Schema.parse(category, self.objects.read_blob(entry.oid))
         return _SCHEMAS[key]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from pathlib import Path
 
 
@@ -17,6 +16,8 @@ class Disk:
 
     def write_file(self, path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True) -> None:
         """Put *data* at *path* by a rename, synced to the disk before and after unless *sync* is false."""
+        import tempfile
+
         handle, name = tempfile.mkstemp(prefix="tmp_modelref_", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:

@@ -7,14 +7,13 @@ each step, before the ref that makes them count is moved.
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pygit2
 
 from modelref_git.errors import IntegrityFailure, NotFound
-from modelref_git.store import layout, pack
+from modelref_git.store import layout
 from modelref_git.store.disk import Disk
 from modelref_git.store.objects import Commit, ObjectBuffer
 from modelref_git.store.refs import Refs
@@ -120,6 +119,8 @@ class GitStore:
     def write(self, objects: ObjectBuffer) -> None:
         """Write what *objects* holds as one pack, synced; nothing refers to it yet."""
         if len(objects):
+            from modelref_git.store import pack
+
             pack.write_pack(self.disk, self.pack_folder, objects.objects())
 
     @property
@@ -129,6 +130,8 @@ class GitStore:
 
     def join_packs(self) -> int:
         """Join small packs when there are many; gives how many were joined."""
+        from modelref_git.store import pack
+
         return pack.join_small_packs(self.disk, self.pack_folder)
 
     def read_commit(self, oid: str) -> Commit:
@@ -174,6 +177,8 @@ class GitStore:
             NotFound: there is no such program.
             IntegrityFailure: it failed.
         """
+        import subprocess
+
         try:
             done = subprocess.run(
                 ["git", "--git-dir", str(self.git_dir), *words],

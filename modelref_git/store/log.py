@@ -6,25 +6,29 @@ happen: read, decide, write the objects, move ``queue`` from what was read, brin
 
 from __future__ import annotations
 
-import random
 import socket
 import time as clock_module
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from modelref_git.errors import Conflict, NotFound
-from modelref_git.proposals import events, lifecycle
+import pygit2
+
+from modelref_git.errors import Conflict, ModelrefError, NotFound
 from modelref_git.proposals.actors import Actor
-from modelref_git.proposals.events import Event, Proposal
-from modelref_git.store import layout, projections, trees
+from modelref_git.store import layout, trees
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.git import GitStore
 from modelref_git.store.lock import writer_lock
 from modelref_git.store.objects import EMPTY_TREE, Commit, ObjectBuffer, Signature
 from modelref_git.store.refs import LostRace
 from modelref_git.store.state import StoredQueue
+
+if TYPE_CHECKING:
+    from modelref_git.proposals.events import Event, Proposal
+
+# What only writers and readers of the log need is imported where they need it: most commands only read ``main``.
 
 KEEP_AT_MOST: Final = 100
 """So many commits hang on one keep commit, besides the keep commit before it."""
@@ -78,10 +82,18 @@ def read(store: GitStore) -> View:
     if head is None:
         raise NotFound(
             f"{store.git_dir} is a Git repository but no dataset repository: it has no branch `queue`",
-            hint="make one with `modelref-git init DIR`",
+            hint=_hint_for_clones(store) or "make one with `modelref-git init DIR`",
         )
     objects = store.buffer()
     return View(store, head, StoredQueue(objects, store.read_commit(head).tree), objects)
+
+
+def _hint_for_clones(store: GitStore) -> str | None:
+    """How to go on in a plain clone, which has the log as a remote's branch only."""
+    for ref in store.refs.under("refs/remotes/"):
+        if ref.endswith("/queue"):
+            return f"this is a clone: `git branch queue {ref.removeprefix('refs/remotes/')}` makes it readable"
+    return None
 
 
 class Step:
@@ -123,11 +135,15 @@ class Step:
             email: the actor's, for display.
             body: lines for people.
         """
+        from modelref_git.proposals import lifecycle
+
         header = self.queue.header
         genesis = header.genesis or self.start
         event = replace(event, first_id=header.last_event_id + 1, time=self.time, genesis=genesis)
         lifecycle.apply_event(self.queue, event)
         # The first event has no parent: a walk along first parents must end with it.
+        # Two requests can come to one commit: the same change, asked for twice by one person in one second.
+        keeps = list(dict.fromkeys(keeps))
         parents = [self.head, *self._keep(keeps, event)] if self.head is not None else []
         author = self.author(event.actor, email)
         self.head = self.commit(self.queue.write(), parents, author, event.message(body))
@@ -179,6 +195,11 @@ def write(
         Conflict: other writers were first too often.
         ModelrefError: whatever *decide* refuses with.
     """
+    import random
+
+    from modelref_git.store import projections
+
+    warn = _once(warn)
     with nullcontext() if dry_run else writer_lock(store.lock_path):
         for number in range(_TRIES):
             if number:
@@ -190,23 +211,44 @@ def write(
                 projections.roll_forward(store, head, warn)
             step = Step(store, head, clock)
             answer = decide(step)
+            if not dry_run and step.head is not None and step.head != step.start:
+                store.write(step.objects)
+                try:
+                    store.refs.move(layout.QUEUE, head, step.head)
+                except LostRace:
+                    continue
+                _follow(store, step.head, warn)
+            # Only now: what was warned of in an attempt that lost the race may not be so any more.
             for warning in step.warnings:
                 warn(warning)
-            if dry_run or step.head == step.start or step.head is None:
-                return answer
-            store.write(step.objects)
-            try:
-                store.refs.move(layout.QUEUE, head, step.head)
-            except LostRace:
-                continue
-            # From here on it has happened. What follows can be done again by whoever comes next.
-            projections.roll_forward(store, step.head, warn)
-            store.join_packs()
             return answer
     raise Conflict(
         f"other writers were first {_TRIES} times in a row; nothing was changed",
         hint="run the command again",
     )
+
+
+def _once(warn: Callable[[str], None]) -> Callable[[str], None]:
+    """*warn*, which is told the same thing once: branches are brought along before and after a step."""
+    told: set[str] = set()
+
+    def tell(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            warn(text)
+
+    return tell
+
+
+def _follow(store: GitStore, head: str, warn: Callable[[str], None]) -> None:
+    """Bring the branches along. The step has happened: a failure here is no refusal, and the next step does it."""
+    from modelref_git.store import projections
+
+    try:
+        projections.roll_forward(store, head, warn)
+        store.join_packs()
+    except (ModelrefError, OSError, pygit2.GitError) as fault:
+        warn(f"this has happened, but not everything could follow: {fault}; `modelref-git doctor` says what")
 
 
 def history(store: GitStore, head: str) -> Iterator[tuple[Commit, Event]]:
@@ -215,6 +257,8 @@ def history(store: GitStore, head: str) -> Iterator[tuple[Commit, Event]]:
     Raises:
         IntegrityFailure: a commit of the log is no event.
     """
+    from modelref_git.proposals import events
+
     for commit in store.first_parents(head):
         event = events.decode(commit.id, commit.message, commit.committer.time)
         proposals = tuple(read_proposal(store, proposal.commit) for proposal in event.proposals)
@@ -229,6 +273,7 @@ def read_proposal(store: GitStore, oid: str) -> Proposal:
     """
     from modelref_git.errors import IntegrityFailure
     from modelref_git.proposals import trailers
+    from modelref_git.proposals.events import Proposal
 
     commit = store.read_commit(oid)
     rows: dict[str, Any] = dict(trailers.read(commit.message))
@@ -252,6 +297,6 @@ def read_proposal(store: GitStore, oid: str) -> Proposal:
 
 
 def _blob(dataset: DatasetTree, category: str, name: str) -> str | None:
-    path = name if category == lifecycle.POLICY else dataset.path(category, name)
+    path = name if category == layout.POLICY_CATEGORY else dataset.path(category, name)
     entry = trees.find(dataset.objects, dataset.tree, path)
     return None if entry is None else entry.oid

@@ -6,10 +6,13 @@ is left as it is, for ``doctor`` and ``verify`` to name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+from modelref_git.errors import WrongState
 from modelref_git.proposals import trailers
 from modelref_git.proposals.lifecycle import BATCH_OPEN
 from modelref_git.store import layout, worktree
@@ -20,12 +23,18 @@ from modelref_git.store.trees import compare
 
 _CACHE: Final = "cache/projected"
 
+_STUCK_AT_MOST: Final = 3
+"""After so many branches that cannot be moved, the others are left too: waiting for each takes seconds."""
+
 Warn = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """A branch that is not where the log says: ``wanted`` and ``found`` are commits, ``None`` for absent."""
+    """A branch that is not where the log says: ``wanted`` and ``found`` are commits, ``None`` for absent.
+
+    ``found`` is ``""`` for a file without a commit id in it, as a power cut can leave one.
+    """
 
     ref: str
     wanted: str | None
@@ -35,20 +44,31 @@ class Behind:
 
 
 def roll_forward(store: GitStore, head: str, warn: Warn = lambda _: None) -> None:
-    """Bring the branches to where the log at *head* says; done already is done at once."""
+    """Bring the branches to where the log at *head* says; done already is done at once.
+
+    A branch that something holds (a stale lock, a stranger's branch in its place) is told to *warn* and left for the
+    next time: what has happened is in the log, so it stops nobody.
+    """
     path = store.local_dir / _CACHE
-    try:
-        done = path.read_text().strip()
-    except OSError:
-        done = ""
-    if done != head:
-        _move(store, _branches(store, head, done))
+    done = _projected(path)
+    stuck = _move(store, _branches(store, head, done)) if done != head else []
     main = main_behind(store, head)
     if main is not None and not main.foreign:
-        _move_main(store, main, warn)
-    if done != head:
+        stuck += _move_main(store, main, warn)
+    for fault in stuck:
+        warn(f"{fault.message}; {fault.hint}")
+    if done != head and not stuck:
         store.disk.make_folder(path.parent)
         store.disk.write_file(path, f"{head}\n".encode(), sync=False)
+
+
+def _projected(path: Path) -> str:
+    """The queue commit up to which branches were brought; ``""`` when that is lost, or was never finished."""
+    try:
+        found = path.read_bytes().strip()
+    except OSError:
+        return ""
+    return found.decode() if re.fullmatch(rb"[0-9a-f]{40}", found) else ""
 
 
 def find_behind(store: GitStore, head: str) -> list[Behind]:
@@ -91,7 +111,7 @@ def _branches(store: GitStore, head: str, done: str) -> list[Behind]:
     behind = []
     for ref, oid in wanted.items():
         if found[ref] != oid:
-            foreign = found[ref] is not None and not _given(store, head, ref, found[ref] or "")
+            foreign = bool(found[ref]) and not _given(store, head, ref, found[ref] or "")
             behind.append(Behind(ref, oid, found[ref], foreign))
     return behind
 
@@ -141,30 +161,43 @@ def _given(store: GitStore, head: str, ref: str, oid: str) -> bool:
     )
 
 
-def _move(store: GitStore, behind: Iterable[Behind]) -> None:
+def _move(store: GitStore, behind: Iterable[Behind]) -> list[WrongState]:
+    """Move each branch that is not foreign; gives what some of them are held by."""
     removals = []
+    stuck: list[WrongState] = []
     for item in behind:
         if item.foreign:
             continue
         if item.wanted is None:
             removals.append((item.ref, item.found or ""))
             continue
+        if len(stuck) == _STUCK_AT_MOST:
+            break
         try:
-            store.refs.move(item.ref, item.found, item.wanted, sync=False)
+            store.refs.move(item.ref, item.found or None, item.wanted, sync=False)
         except LostRace:
             continue  # another writer rolls forward too
-    store.refs.remove_many(removals)
+        except WrongState as fault:
+            stuck.append(fault)
+    try:
+        store.refs.remove_many(removals)
+    except WrongState as fault:
+        stuck.append(fault)
+    return stuck
 
 
-def _move_main(store: GitStore, main: Behind, warn: Warn) -> None:
+def _move_main(store: GitStore, main: Behind, warn: Warn) -> list[WrongState]:
     wanted = main.wanted or ""
     followed = worktree.bring_along(store, wanted)
     try:
         store.refs.move(layout.MAIN, main.found, wanted)
     except LostRace:
-        return
+        return []
+    except WrongState as fault:
+        return [fault]
     if followed is False:
         warn(
             "the work tree has changes of its own, so it was left as it is; "
             "`git status` shows them, `git reset --keep main` brings it along"
         )
+    return []

@@ -6,8 +6,6 @@ together. Each operation has one deciding move, that of ``queue``.
 
 from __future__ import annotations
 
-import random
-import subprocess
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,6 +16,9 @@ import pygit2
 from modelref_git.errors import WrongState
 
 _LOCK_TRIES: Final = 60
+_STUCK_AT_MOST: Final = 3
+"""After so many refs that cannot be removed, the others are left too: waiting for each takes seconds."""
+
 _MANY: Final = 32
 """From so many removals on, one run of the ``git`` program beats libgit2, which rewrites packed refs for each."""
 
@@ -52,7 +53,10 @@ class Refs:
         return self._target(self._synced, name)
 
     def under(self, prefix: str) -> dict[str, str]:
-        """Every ref whose name starts with *prefix*, with the commit it is at."""
+        """Every ref whose name starts with *prefix*, with the commit it is at.
+
+        ``""`` stands for a file without a commit id in it, as a power cut can leave an unsynced ref.
+        """
         found = {}
         for name in self._synced.raw_listall_references():
             text = name.decode("utf-8", "replace")
@@ -60,6 +64,10 @@ class Refs:
                 target = self.read(text)
                 if target is not None:
                     found[text] = target
+        for path in (self._git_dir / prefix).rglob("*"):
+            text = path.relative_to(self._git_dir).as_posix()
+            if text not in found and path.suffix != ".lock" and self._broken(text):
+                found[text] = ""
         return found
 
     def move(self, name: str, expected: str | None, new: str, *, sync: bool = True) -> None:
@@ -85,7 +93,7 @@ class Refs:
         self._translated(name, expected, attempt)
 
     def remove(self, name: str, expected: str) -> None:
-        """Remove *name*, which must be at *expected*.
+        """Remove *name*, which must be at *expected* (``""``: it has no commit id in it).
 
         Raises:
             LostRace: it is at another commit, or gone.
@@ -93,25 +101,43 @@ class Refs:
         """
 
         def attempt() -> None:
+            if not expected and self._broken(name):
+                (self._git_dir / name).unlink(missing_ok=True)
+                return
             ref = self._quick().references.get(name)
             if ref is None or str(ref.target) != expected:
                 raise LostRace(name)
             ref.delete()
+            if self.read(name) == expected:  # libgit2 is silent about it
+                raise OSError("packed-refs is locked")
 
         self._translated(name, expected, attempt)
 
     def remove_many(self, refs: Iterable[tuple[str, str]]) -> None:
-        """Remove each ``(name, commit)`` that is still there; one that has moved meanwhile is left alone."""
+        """Remove each ``(name, commit)`` that is still there; one that has moved meanwhile is left alone.
+
+        Raises:
+            WrongState: the lock file of one stays held; others are removed all the same.
+        """
         rows = list(refs)
         if len(rows) >= _MANY and self._remove_by_git(rows):
             return
+        stuck: list[WrongState] = []
         for name, expected in rows:
             try:
                 self.remove(name, expected)
             except LostRace:
                 continue
+            except WrongState as fault:
+                stuck.append(fault)
+                if len(stuck) == _STUCK_AT_MOST:
+                    break
+        if stuck:
+            raise stuck[0]
 
     def _remove_by_git(self, rows: list[tuple[str, str]]) -> bool:
+        import subprocess
+
         lines = b"".join(b"delete %s\0%s\0" % (name.encode(), oid.encode()) for name, oid in rows)
         try:
             done = subprocess.run(
@@ -139,6 +165,12 @@ class Refs:
         path = self._git_dir / name
         return path.is_file() and len(path.read_bytes().strip()) != 40
 
+    def _in_the_way(self, name: str) -> bool:
+        """Whether another branch takes the place of *name*: Git has no ``a`` beside ``a/b``."""
+        parts = name.split("/")
+        above = ("/".join(parts[:count]) for count in range(3, len(parts)))
+        return any(self.read(other) is not None for other in above) or bool(self.under(f"{name}/"))
+
     @staticmethod
     def _target(repo: pygit2.Repository, name: str) -> str | None:
         try:
@@ -159,8 +191,10 @@ class Refs:
                 failure = error
                 if self.read(name) != expected:
                     raise LostRace(name) from error
-                if (self._git_dir / name).is_dir():
+                if self._in_the_way(name):
                     break
+                import random
+
                 time.sleep(min(0.05, 0.001 * 2**number) * (0.5 + random.random()))  # noqa: S311 - jitter
         raise WrongState(
             f"the ref {name} cannot be moved: {failure}",

@@ -14,13 +14,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from modelref_git.errors import IntegrityFailure
-from modelref_git.proposals.lifecycle import APPROVED, PENDING, STATE_FORMAT, Batch, Change, Header
+from modelref_git.proposals.header import APPROVED, PENDING, STATE_FORMAT, Header
+from modelref_git.records.codec import dumps
 from modelref_git.store import layout
 from modelref_git.store.objects import ObjectBuffer
 from modelref_git.store.trees import TreeEditor, read_tree, walk
+
+if TYPE_CHECKING:
+    from modelref_git.proposals.lifecycle import Batch, Change
 
 _HEADER: Final = "state.json"
 _CLOSED: Final = "closed"
@@ -39,6 +43,8 @@ class StoredQueue:
     def __init__(self, objects: ObjectBuffer, tree: str | None) -> None:
         self._objects = objects
         self._editor = TreeEditor(objects, tree)
+        self._changes: dict[str, Change] = {}
+        """Changes by blob id, so that one that a step looks at again is not parsed again."""
         self.tree = tree
         self.header = Header()
         if tree is not None:
@@ -54,10 +60,16 @@ class StoredQueue:
 
     def change(self, change_id: int) -> Change | None:
         """The change with that number, wherever it stands."""
+        from modelref_git.proposals.lifecycle import Change
+
         for folder in FOLDERS:
-            row = self._read(layout.numbered_path(f"changes/{folder}", change_id))
-            if row is not None:
-                return Change.from_state(row)
+            path = layout.numbered_path(f"changes/{folder}", change_id)
+            entry = self._editor.get(path)
+            if entry is None:
+                continue
+            if entry.oid not in self._changes:
+                self._changes[entry.oid] = Change.from_state(self._row(path, entry.oid))
+            return self._changes[entry.oid]
         return None
 
     def put_change(self, change: Change, before: Change | None) -> None:
@@ -65,13 +77,15 @@ class StoredQueue:
         path = layout.numbered_path(f"changes/{folder_of(change.status)}", change.change_id)
         if before is not None and folder_of(before.status) != folder_of(change.status):
             self._editor.remove(layout.numbered_path(f"changes/{folder_of(before.status)}", change.change_id))
-        self._write(path, change.as_state())
+        self._changes[self._write(path, change.as_state())] = change
         was_open = before is not None and before.is_open
         if change.is_open != was_open:
             self._index(change)
 
     def batch(self, batch_id: int) -> Batch | None:
         """The batch with that number."""
+        from modelref_git.proposals.lifecycle import Batch
+
         row = self._read(layout.numbered_path("batches", batch_id))
         return None if row is None else Batch.from_state(row)
 
@@ -141,19 +155,29 @@ class StoredQueue:
 
     def _read(self, path: str) -> dict[str, Any] | None:
         entry = self._editor.get(path)
-        if entry is None:
-            return None
+        return None if entry is None else self._row(path, entry.oid)
+
+    def _row(self, path: str, oid: str) -> dict[str, Any]:
         try:
-            row = json.loads(self._objects.read_blob(entry.oid))
+            row = json.loads(self._objects.read_blob(oid))
         except ValueError as error:
             raise IntegrityFailure(f"the file {path} of the queue's state is not readable: {error}") from error
         if not isinstance(row, dict):
             raise IntegrityFailure(f"the file {path} of the queue's state is no object")
         return row
 
-    def _write(self, path: str, row: dict[str, Any]) -> None:
-        data = json.dumps(row, ensure_ascii=False, indent=2) + "\n"
-        self._editor.put(path, self._objects.add("blob", data.encode()))
+    def _write(self, path: str, row: dict[str, Any]) -> str:
+        oid = self._objects.add("blob", _encoded(row))
+        self._editor.put(path, oid)
+        return oid
+
+
+def _encoded(row: dict[str, Any]) -> bytes:
+    """A state file's bytes: UTF-8, or ASCII with escapes for text that UTF-8 has no bytes for."""
+    try:
+        return f"{dumps(row)}\n".encode()
+    except UnicodeEncodeError:
+        return f"{json.dumps(row, indent=2)}\n".encode()
 
 
 def open_refs(objects: ObjectBuffer, tree: str | None) -> dict[str, str]:

@@ -6,10 +6,10 @@ copies them around the changed entry instead of serialising the tree anew.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from modelref_git.store.objects import EMPTY_TREE
 
@@ -17,11 +17,15 @@ FILE: Final = 0o100644
 FOLDER: Final = 0o040000
 
 _SPLICE_AT_MOST: Final = 8
-"""Up to so many changed entries are spliced one by one; more are written as a whole."""
+"""Up to so many changed entries are spliced in; more are written as a whole."""
+
+_ROWS: Final = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
+"""An entry of a tree: mode, name, id."""
+_REST_OF_ROW: Final = 22
+"""Its bytes besides mode and name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of a tree: its mode (``0o100644`` …) and the id of what it names."""
 
     mode: int
@@ -46,51 +50,59 @@ class TreeReader(Protocol):
 
 
 class Tree:
-    """A parsed, immutable tree: a mapping of names to entries that remembers its bytes."""
+    """A parsed, immutable tree: a mapping of names to entries that remembers its bytes.
 
-    __slots__ = ("_keys", "_starts", "data", "entries")
+    Raises:
+        ValueError: the bytes are not those of a tree.
+    """
+
+    __slots__ = ("_places", "data", "entries")
 
     def __init__(self, data: bytes) -> None:
+        rows = _ROWS.findall(data)
+        if sum(len(mode) + len(name) for mode, name, _ in rows) + _REST_OF_ROW * len(rows) != len(data):
+            raise ValueError("a tree object is malformed")
         self.data = data
-        self.entries: dict[str, Entry] = {}
-        self._keys: list[bytes] = []
-        self._starts: list[int] = []
-        at, end = 0, len(data)
-        while at < end:
-            space = data.index(b" ", at)
-            zero = data.index(b"\0", space)
-            mode, name = int(data[at:space], 8), data[space + 1 : zero]
-            self._keys.append(_sort_key(name, mode))
-            self._starts.append(at)
-            self.entries[name.decode("utf-8", "surrogateescape")] = Entry(mode, data[zero + 1 : zero + 21].hex())
-            at = zero + 21
+        self.entries: dict[str, Entry] = {
+            name.decode("utf-8", "surrogateescape"): Entry(int(mode, 8), oid.hex()) for mode, name, oid in rows
+        }
+        self._places: tuple[list[bytes], list[int]] | None = None
 
     def edited(self, changes: dict[str, Entry | None]) -> bytes:
         """The bytes of the tree with *changes* made (``None`` removes an entry)."""
         if len(changes) > _SPLICE_AT_MOST:
             return _serialise({**self.entries, **changes})
-        data = self.data
-        for name, entry in changes.items():
-            data = (self if data is self.data else Tree(data))._with(name, entry)
-        return data
+        pieces, at = [], 0
+        for start, stop, _, line in sorted(self._splices(changes)):
+            pieces += [self.data[at:start], line]
+            at = stop
+        return b"".join([*pieces, self.data[at:]])
 
-    def _with(self, name: str, entry: Entry | None) -> bytes:
-        raw = name.encode("utf-8", "surrogateescape")
-        old = self.entries.get(name)
-        data = self.data
-        if old is not None:
-            index = bisect_left(self._keys, _sort_key(raw, old.mode))
-            start = self._starts[index]
-            stop = self._starts[index + 1] if index + 1 < len(self._starts) else len(data)
-            if entry is not None and entry.is_folder == old.is_folder:
-                return data[:start] + _line(raw, entry) + data[stop:]
-            removed = data[:start] + data[stop:]
-            return removed if entry is None else Tree(removed)._with(name, entry)
-        if entry is None:
-            return data
-        index = bisect_left(self._keys, _sort_key(raw, entry.mode))
-        start = self._starts[index] if index < len(self._starts) else len(data)
-        return data[:start] + _line(raw, entry) + data[start:]
+    def _splices(self, changes: dict[str, Entry | None]) -> Iterator[tuple[int, int, bytes, bytes]]:
+        """``(start, stop, sort key, bytes)``: what to put in the place of which bytes."""
+        keys, starts = self._index()
+        for name, entry in changes.items():
+            raw = name.encode("utf-8", "surrogateescape")
+            old = self.entries.get(name)
+            stays = old is not None and entry is not None and old.is_folder == entry.is_folder
+            if old is not None:
+                key = _sort_key(raw, old.mode)
+                index = bisect_left(keys, key)
+                yield starts[index], starts[index + 1], key, _line(raw, entry) if entry is not None and stays else b""
+            if entry is not None and not stays:
+                key = _sort_key(raw, entry.mode)
+                start = starts[bisect_left(keys, key)]
+                yield start, start, key, _line(raw, entry)
+
+    def _index(self) -> tuple[list[bytes], list[int]]:
+        """The sort keys of the entries, and where each begins; the end of the bytes closes the second list."""
+        if self._places is None:
+            keys, starts = [], [0]
+            for mode, name, _ in _ROWS.findall(self.data):
+                keys.append(_sort_key(name, int(mode, 8)))
+                starts.append(starts[-1] + len(mode) + len(name) + _REST_OF_ROW)
+            self._places = keys, starts
+        return self._places
 
 
 def _sort_key(name: bytes, mode: int) -> bytes:
@@ -186,14 +198,15 @@ class TreeEditor:
         for part in parents:
             child = folder.open.get(part)
             if child is None:
-                entry = folder.changes.get(part) if part in folder.changes else self._stored(folder).get(part)
+                entry = self._entry(folder, part)
                 if entry is None or not entry.is_folder:
                     return None
                 child = folder.open[part] = _Folder(entry.oid)
             folder = child
-        if name in folder.changes:
-            return folder.changes[name]
-        return self._stored(folder).get(name)
+        if name in folder.open:
+            oid = self._write(folder.open[name])
+            return None if oid is None else Entry(FOLDER, oid)
+        return self._entry(folder, name)
 
     def put(self, path: str, oid: str, mode: int = FILE) -> None:
         """Set the entry at *path*; folders on the way are made."""
@@ -207,8 +220,11 @@ class TreeEditor:
         """The id of the changed tree; new trees are held by the reader's buffer."""
         return self._write(self._root) or EMPTY_TREE
 
-    def _stored(self, folder: _Folder) -> dict[str, Entry]:
-        return read_tree(self._reader, folder.base).entries
+    def _entry(self, folder: _Folder, name: str) -> Entry | None:
+        """The entry *name*, unless it is an open folder."""
+        if name in folder.changes:
+            return folder.changes[name]
+        return read_tree(self._reader, folder.base).entries.get(name)
 
     def _change(self, path: str, entry: Entry | None) -> None:
         folder = self._root
@@ -216,8 +232,12 @@ class TreeEditor:
         for part in parents:
             child = folder.open.get(part)
             if child is None:
-                stored = self._stored(folder).get(part)
-                child = folder.open[part] = _Folder(stored.oid if stored is not None and stored.is_folder else None)
+                found = self._entry(folder, part)
+                is_folder = found is not None and found.is_folder
+                if entry is None and not is_folder:
+                    return
+                # A file in the way is replaced by the folder.
+                child = folder.open[part] = _Folder(found.oid if found is not None and is_folder else None)
             folder = child
         folder.changes[name] = entry
         folder.open.pop(name, None)

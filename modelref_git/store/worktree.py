@@ -24,11 +24,11 @@ def bring_along(store: GitStore, new: str) -> bool | None:
     if repo is None:
         return None
     tree = repo[new].peel(pygit2.Tree)
-    if not _is_clean(repo, tree):
+    there = _already_there(repo, tree)
+    if there is None:
         return False
-    strategy = CheckoutStrategy.SAFE | CheckoutStrategy.RECREATE_MISSING
     try:
-        repo.checkout_tree(tree, strategy=strategy)  # type: ignore[no-untyped-call] # the library types it not
+        _check_out(repo, tree, there)
     except pygit2.GitError:
         return False  # a file that nobody tracks is in the way
     return True
@@ -52,14 +52,47 @@ def _checked_out(store: GitStore) -> pygit2.Repository | None:
     return repo
 
 
-def _is_clean(repo: pygit2.Repository, target: pygit2.Tree) -> bool:
-    """Whether every tracked file is as committed, or already as in *target* (a crash came in the middle)."""
+def _already_there(repo: pygit2.Repository, target: pygit2.Tree) -> list[str] | None:
+    """The paths that are not as committed but as in *target* already, since a crash came in the middle.
+
+    ``None`` when a tracked file is neither, or an untracked one stands where *target* has another.
+    """
+    there = []
     for path, status in repo.status(untracked_files="all").items():
         if status & ~_LEFT_ALONE == 0 and not (status & FileStatus.WT_NEW and path in target):
             continue
         if not _is_as_in(repo, target, path):
-            return False
-    return True
+            return None
+        there.append(path)
+    return there
+
+
+def _check_out(repo: pygit2.Repository, target: pygit2.Tree, there: list[str]) -> None:
+    """Check out *target*; what is *there* already is only noted in the index, for libgit2 would call it a conflict."""
+    strategy = CheckoutStrategy.SAFE | CheckoutStrategy.RECREATE_MISSING
+    if not there:
+        repo.checkout_tree(target, strategy=strategy)  # type: ignore[no-untyped-call] # the library types it not
+        return
+    rest = sorted(_changed(repo, target) - set(there))
+    if rest:
+        strategy |= CheckoutStrategy.DISABLE_PATHSPEC_MATCH
+        repo.checkout_tree(target, strategy=strategy, paths=rest)  # type: ignore[no-untyped-call] # as above
+    repo.index.read()
+    for path in there:
+        if path in target:
+            repo.index.add(path)
+        elif path in repo.index:
+            repo.index.remove(path)
+    repo.index.write()
+
+
+def _changed(repo: pygit2.Repository, target: pygit2.Tree) -> set[str]:
+    """The paths that differ between the commit that is checked out, if there is one, and *target*."""
+    if repo.head_is_unborn:
+        diff = target.diff_to_tree()
+    else:
+        diff = repo.head.peel(pygit2.Tree).diff_to_tree(target)
+    return {file.path for delta in diff.deltas for file in (delta.old_file, delta.new_file)}
 
 
 def _is_as_in(repo: pygit2.Repository, target: pygit2.Tree, path: str) -> bool:
