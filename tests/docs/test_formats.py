@@ -1,0 +1,114 @@
+"""The formats page against the code: what it lists is what there is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from modelref_git.formats.legacy_profile import NEW_FILE
+from modelref_git.formats.ranks import STEP
+from modelref_git.proposals.actors import ROLES
+from modelref_git.proposals.events import ACTIONS
+from modelref_git.proposals.header import STATE_FORMAT, Header
+from modelref_git.proposals.lifecycle import Batch, Change
+from modelref_git.records.json_text import MAX_RECORD_BYTES
+from modelref_git.records.names import MAX_FILE_KEY_BYTES, file_key
+from modelref_git.records.quality import RULES
+from modelref_git.store import layout
+from tests.docs.session import CHECKOUT
+from tests.support.world import World
+
+PAGE = CHECKOUT / "docs" / "formats.md"
+
+
+def _page() -> str:
+    return PAGE.read_text(encoding="utf-8")
+
+
+def _section(heading: str) -> str:
+    text = _page()
+    start = text.index(f"\n{heading}\n")
+    level = heading.partition(" ")[0]
+    following = re.search(rf"\n#{{2,{len(level)}}} ", text[start + len(heading) :])
+    return text[start:] if following is None else text[start : start + len(heading) + following.start()]
+
+
+def _coded(text: str) -> set[str]:
+    """The words in code type in the first column of the tables of *text*."""
+    rows = [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| `")]
+    return {word for row in rows for word in re.findall(r"`([^`]+)`", row)}
+
+
+def test_every_file_key_of_the_table_is_what_the_package_makes() -> None:
+    rows = re.findall(r"^\| `([^`]+)`(?: \((.*)\))? \| `([^`]+)` \|$", _section("### File keys"), re.MULTILINE)
+    assert len(rows) > 10
+    for name, remark, key in rows:
+        text = "cafe\u0301" if remark == "decomposed" else name
+        assert file_key(text) == key, name
+
+
+def test_the_paths_in_the_text_are_what_the_package_makes() -> None:
+    text = _page()
+    assert layout.numbered_path("changes/pending", 123456) in text
+    for fan_out in (1, 2):
+        assert layout.record_path("CATEGORY", "Straße", fan_out).replace("CATEGORY", "<category>") in text
+
+
+@pytest.mark.parametrize("number", [STATE_FORMAT, MAX_FILE_KEY_BYTES, STEP])
+def test_the_numbers_in_the_text_are_those_of_the_package(number: int) -> None:
+    assert re.search(rf"(?<![\w]){number}(?![\w])", _page())
+    assert f"{MAX_RECORD_BYTES:,}" in _page()
+    assert f"{layout.FAN_OUT_1_FROM:,}" in _page()
+    assert f"{layout.FAN_OUT_2_FROM:,}" in _page()
+
+
+def test_every_member_of_the_state_is_listed_and_no_other() -> None:
+    header, change, batch = _section("## The state tree").split("\n**")[1:4]
+    assert header.startswith("`state.json`")
+    assert _coded(header) == {item.name for item in fields(Header)}
+    assert _coded(change) == {item.name for item in fields(Change)}
+    assert _coded(batch) == {item.name for item in fields(Batch)}
+
+
+def test_every_action_role_and_rule_is_named() -> None:
+    text = _page()
+    for word in (*ACTIONS, *ROLES, *(rule.id for rule in RULES)):
+        assert f"`{word}`" in text, word
+
+
+def test_every_member_that_a_profile_always_has_is_described() -> None:
+    assert set(NEW_FILE) <= _coded(_section("### `legacy/<category>/profile.json`"))
+
+
+def test_every_hint_of_the_shipped_schemas_is_described() -> None:
+    section = _section("### Schema hints")
+    for path in (CHECKOUT / "schemas").glob("*.schema.json"):
+        for hint in re.findall(r'"(x-[a-z-]+)"', path.read_text(encoding="utf-8")):
+            assert f"`{hint}" in section, hint
+
+
+def test_a_real_log_has_the_trailers_that_are_listed_and_no_others(tmp_path: Path) -> None:
+    world = World.make(tmp_path / "world")
+    record = {"config": {"download": []}}
+    good = world.create("esrgan", "new", {**record, "name": "new"}, note="why")
+    odd = world.create("esrgan", "odd ", {**record, "name": "odd "}, allow=("*",))
+    world.run("approve", str(good), "--title", "T", "--reject", str(odd), "--reason", "R").ok()
+    batch = world.run("show", str(good)).json["batch_id"]
+    world.run("apply", "--batch", str(batch), "--job-id", "J").ok()
+    world.add_category("paint")
+    source = tmp_path / "paints.jsonl"
+    source.write_text('{"name": "red "}\n', encoding="utf-8")
+    world.run("import", str(source), "--category", "paint", "--note", "N", "--allow", "*").ok()
+
+    queue = world.git("log", "--first-parent", "--format=%(trailers:unfold)", "queue")
+    found = {line.partition(": ")[0] for line in queue.splitlines() if line}
+    listed = _coded(_section("### Event commits"))
+    assert found == listed
+
+    proposals = _section("### Proposals") + _section("### Batches") + _section("### Administrative commits")
+    main = world.git("log", "--format=%(trailers:unfold)", "main")
+    for line in filter(None, main.splitlines()):
+        assert line.partition(": ")[0] in proposals, line
