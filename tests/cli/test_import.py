@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.world import CAROL, World, clip
+
+FIELDS = ["created", "updated", "deleted", "unchanged", "rejected", "change_ids"]
+
+
+def v2_file(path: Path, records: dict[str, Any]) -> str:
+    path.write_text(json.dumps(records), encoding="utf-8")
+    return str(path)
+
+
+def jsonl(path: Path, *rows: Any) -> str:
+    path.write_bytes(b"".join((row if isinstance(row, bytes) else json.dumps(row).encode()) + b"\n" for row in rows))
+    return str(path)
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> World:
+    return World.make(tmp_path / "world", empty=True)
+
+
+def test_an_import_into_an_empty_category_is_one_commit_on_main(fresh: World, tmp_path: Path) -> None:
+    source = v2_file(tmp_path / "clip.json", {"zeta": clip("zeta"), "alpha": clip("alpha")})
+    before = fresh.git("rev-parse", "main").strip()
+    answer = fresh.run("import", source, "--format", "v2", "--note", "first load").ok().json
+    assert list(answer) == FIELDS
+    assert answer == {
+        "created": 2, "updated": 0, "deleted": 0, "unchanged": 0, "rejected": [], "change_ids": [],
+    }  # fmt: skip
+    assert fresh.git("rev-parse", "main~1").strip() == before
+    assert list(fresh.run("get", "clip").ok().json) == ["zeta", "alpha"], "the order of the file"
+    (event,) = fresh.events("--action", "import")
+    assert event["payload"]["main"] == fresh.git("rev-parse", "main").strip()
+    assert fresh.git("log", "-1", "--format=%s", "main").startswith("import: 2 records into 1 category")
+
+
+def test_importing_the_same_again_changes_nothing(fresh: World, tmp_path: Path) -> None:
+    source = v2_file(tmp_path / "clip.json", {"zeta": clip("zeta"), "alpha": clip("alpha")})
+    fresh.run("import", source).ok()
+    before = fresh.refs()
+    for words in ((), ("--as-proposals",), ("--prune", "--as-proposals")):
+        answer = fresh.run("import", source, *words).ok().json
+        assert (answer["unchanged"], answer["created"], answer["change_ids"]) == (2, 0, [])
+    assert fresh.refs() == before
+
+
+def test_another_record_in_a_populated_category_is_refused_with_the_way_on(fresh: World, tmp_path: Path) -> None:
+    fresh.run("import", v2_file(tmp_path / "clip.json", {"a": clip("a")})).ok()
+    before = fresh.refs()
+    for records in ({"a": clip("a"), "b": clip("b")}, {"a": {**clip("a"), "description": "other"}}):
+        answer = fresh.run("import", v2_file(tmp_path / "clip.json", records))
+        assert (answer.code, answer.out, answer.error["code"]) == (4, b"", "conflict")
+        assert "--as-proposals" in answer.error["message"]
+    assert fresh.refs() == before
+
+
+def test_as_proposals_each_record_that_differs_is_one_proposal(fresh: World, tmp_path: Path) -> None:
+    records = {name: clip(name) for name in ("same", "changed", "gone")}
+    fresh.run("import", v2_file(tmp_path / "clip.json", records)).ok()
+    wanted = {"same": clip("same"), "changed": {**clip("changed"), "description": "other"}, "new": clip("new")}
+    source = v2_file(tmp_path / "clip.json", wanted)
+    kept = fresh.run("import", source, "--as-proposals", "--dry-run", actor=CAROL).ok().json
+    assert (kept["created"], kept["updated"], kept["deleted"], kept["unchanged"]) == (1, 1, 0, 1)
+    assert (kept["change_ids"], kept["dry_run"]) == ([3, 4], True)
+    answer = fresh.run("import", source, "--as-proposals", "--prune", actor=CAROL).ok().json
+    assert (answer["created"], answer["updated"], answer["deleted"], answer["unchanged"]) == (1, 1, 1, 1)
+    assert answer["change_ids"] == [3, 4, 5]
+    rows = {
+        row["model_name"]: row["operation"] for row in fresh.run("changes", "--status", "pending").ok().json["items"]
+    }
+    assert rows == {"changed": "update", "new": "create", "gone": "delete"}
+    fresh.apply(fresh.approve(3, 4, 5))
+    assert sorted(fresh.run("get", "clip").ok().json) == ["changed", "new", "same"]
+    again = fresh.run("import", source, "--as-proposals", "--prune", actor=CAROL).ok().json
+    assert (again["unchanged"], again["change_ids"]) == (3, [])
+
+
+def test_jsonl_with_a_category_or_with_envelopes(fresh: World, tmp_path: Path) -> None:
+    bare = jsonl(tmp_path / "bare.jsonl", clip("a"), clip("b"))
+    assert fresh.run("import", bare, "--format", "jsonl", "--category", "clip").ok().json["created"] == 2
+    rows = [
+        {"category": "blip", "model_name": "c", "payload": {"name": "c"}},
+        {"category": "gfpgan", "model_name": "d", "payload": {"name": "d"}},
+    ]
+    assert fresh.run("import", jsonl(tmp_path / "full.jsonl", *rows)).ok().json["created"] == 2
+    assert fresh.run("ls", "gfpgan").ok().json == ["d"]
+
+
+def test_one_refused_record_refuses_all_and_every_fault_is_told(fresh: World, tmp_path: Path) -> None:
+    records = {"good": clip("good"), "bad": {**clip("bad"), "description": 7}, " ends ": clip(" ends ")}
+    before = fresh.refs()
+    answer = fresh.run("import", v2_file(tmp_path / "clip.json", records))
+    assert (answer.code, answer.out, answer.error["code"]) == (5, b"", "invalid")
+    told = {(row["name"], row["path"]) for row in answer.error["details"]}
+    assert ("bad", "/description") in told
+    assert (" ends ", "/name") in told
+    assert fresh.refs() == before
+
+
+def test_keep_going_takes_the_good_ones_and_says_so_with_exit_5(fresh: World, tmp_path: Path) -> None:
+    records = {"good": clip("good"), "bad": {**clip("bad"), "description": 7}}
+    answer = fresh.run("import", v2_file(tmp_path / "clip.json", records), "--keep-going")
+    assert answer.code == 5
+    assert list(answer.json) == FIELDS
+    assert answer.json["created"] == 1
+    (row,) = answer.json["rejected"]
+    assert row["name"] == "bad"
+    assert row["details"][0].items() >= {"path": "/description"}.items()
+    assert answer.error["code"] == "invalid"
+    assert fresh.run("ls", "clip").ok().json == ["good"]
+
+
+def test_a_quality_rule_can_be_waived(fresh: World, tmp_path: Path) -> None:
+    source = v2_file(tmp_path / "clip.json", {" ends ": clip(" ends ")})
+    assert fresh.run("import", source).code == 5
+    fresh.run("import", source, "--allow", "name.whitespace").ok()
+    assert fresh.run("get", "clip", " ends ").ok().json["name"] == " ends "
+
+
+def test_a_body_with_another_name_is_a_warning_on_import(fresh: World, tmp_path: Path) -> None:
+    answer = fresh.run("import", v2_file(tmp_path / "clip.json", {"key": clip("other")})).ok()
+    assert b"key" in answer.err
+    assert fresh.run("get", "clip", "key").ok().json["name"] == "other"
+
+
+@pytest.mark.parametrize(
+    "text", [b'{"a": {"name": "a",}}', b'{"a": 1, "a": 2}', b"[]", b"\xef\xbb\xbf{}", b'{"a": NaN}']
+)
+def test_a_file_that_is_no_such_json_is_invalid_with_its_place(fresh: World, tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "clip.json").write_bytes(text)
+    before = fresh.refs()
+    answer = fresh.run("import", str(tmp_path / "clip.json"), "--format", "v2")
+    assert (answer.code, answer.out) == (5, b"")
+    assert "clip.json" in answer.error["message"]
+    assert fresh.refs() == before
+
+
+def test_a_source_or_category_that_is_not_there_is_not_found(fresh: World, tmp_path: Path) -> None:
+    assert fresh.run("import", str(tmp_path / "nowhere")).code == 3
+    source = jsonl(tmp_path / "x.jsonl", clip("a"))
+    assert fresh.run("import", source, "--category", "nothing").code == 3
+
+
+def test_an_import_into_main_is_an_approvers_act(fresh: World, tmp_path: Path) -> None:
+    source = v2_file(tmp_path / "clip.json", {"a": clip("a")})
+    answer = fresh.run("import", source, actor=CAROL)
+    assert (answer.code, answer.error["code"]) == (6, "forbidden")
+    assert fresh.run("import", source, "--as-proposals", actor="9").code == 6
+    assert fresh.run("import", source, "--as-proposals", actor=CAROL).ok().json["change_ids"] == [3]
+
+
+def test_names_of_a_source_that_differ_by_case_only_are_refused(fresh: World, tmp_path: Path) -> None:
+    answer = fresh.run("import", v2_file(tmp_path / "clip.json", {"Same": clip("Same"), "same": clip("same")}))
+    assert answer.code in (4, 5)
+    assert "Same" in json.dumps(answer.error)
+
+
+def test_a_dry_run_answers_the_same_and_writes_nothing(fresh: World, tmp_path: Path) -> None:
+    source = v2_file(tmp_path / "clip.json", {"a": clip("a")})
+    before, objects = fresh.refs(), fresh.objects()
+    dry = fresh.run("import", source, "--dry-run").ok().json
+    assert (fresh.refs(), fresh.objects()) == (before, objects)
+    assert dry == {**fresh.run("import", source).ok().json, "dry_run": True}
+    bad = v2_file(tmp_path / "blip.json", {"a": {"name": 7}})
+    assert fresh.run("import", bad, "--dry-run").code == 5
