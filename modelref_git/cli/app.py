@@ -27,6 +27,8 @@ class App:
     repo: str | None = None
     json: bool = False
     actor: str | None = None
+    offline: bool = False
+    """Whether no remote may be asked. This version asks none."""
     quiet: bool = False
     verbose: bool = False
     warnings: list[str] = field(default_factory=list)
@@ -115,6 +117,13 @@ def allow_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--allow", multiple=True, metavar="RULE_ID", help=text)(command)
 
 
+def path_word(text: str) -> Path:
+    """A path as it was typed. An empty one is an unset variable of a shell, never the current folder."""
+    if not text:
+        raise click.BadParameter("the path is empty")
+    return Path(text)
+
+
 def read_input(name: str) -> bytes:
     """The bytes of a file, or of standard input for ``-``.
 
@@ -124,6 +133,8 @@ def read_input(name: str) -> bytes:
     """
     from modelref_git.errors import Invalid, NotFound, Problem
 
+    if not name:
+        raise click.UsageError("the name of the file is empty")
     if name == "-":
         return sys.stdin.buffer.read()
     try:

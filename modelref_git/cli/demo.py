@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from modelref_git.cli import render
-from modelref_git.cli.app import App, pass_app
+from modelref_git.cli.app import App, pass_app, path_word
 from modelref_git.errors import Conflict, ModelrefError
 
 OWNER = "olivia#1"
@@ -41,7 +41,7 @@ NEW_RECORD = {
 
 
 @click.command("demo")
-@click.argument("directory", required=False, metavar="[DIR]", type=click.Path(path_type=Path))
+@click.argument("directory", required=False, metavar="[DIR]", type=path_word)
 @pass_app
 def command(app: App, directory: Path | None) -> None:
     """Go the whole way in a new folder, step by step.

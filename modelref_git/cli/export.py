@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from modelref_git.cli import render
-from modelref_git.cli.app import App, dry_run_option, pass_app
+from modelref_git.cli.app import App, dry_run_option, pass_app, path_word
 
 
 @click.command("export")
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="DIR", type=path_word)
 @click.option("--format", "layout", type=click.Choice(["v2"]), default="v2", show_default=True, help="The layout.")
 @click.option("--at", "revision", metavar="REV", help="The revision to export. Default: main.")
 @click.option("--category", "categories", multiple=True, metavar="C", help="Only this category (repeatable).")

@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 import click
 
-from modelref_git.cli.app import App, allow_option, dry_run_option, pass_app
+from modelref_git.cli.app import App, allow_option, dry_run_option, pass_app, path_word
 from modelref_git.errors import Invalid
 
 
 @click.command("import")
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=path_word)
 @click.option(
     "--format",
     "layout",

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from modelref_git.cli.app import App, dry_run_option, pass_app
+from modelref_git.cli.app import App, dry_run_option, pass_app, path_word
 
 
 @click.command("init")
-@click.argument("directory", required=False, metavar="[DIR]", type=click.Path(path_type=Path))
+@click.argument("directory", required=False, metavar="[DIR]", type=path_word)
 @click.option("--bare", is_flag=True, help="Without a work tree, as on a server.")
 @click.option("--empty", is_flag=True, help="Without the starter dataset.")
 @click.option("--owner", metavar="NAME#ID", help="The first approver. Default: git's user.name with the id 1.")

@@ -72,17 +72,20 @@ class LazyGroup(click.Group):
     envvar="MODELREF_ACTOR",
     help="Act as this member (its id, or NAME#ID). Default: $MODELREF_ACTOR, else the member with git's user.email.",
 )
+@click.option("--offline", is_flag=True, help="Ask no remote. Where none is configured, none is asked anyway.")
 @click.option("-q", "--quiet", is_flag=True, help="Say less on stderr.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
 @click.version_option(__version__, "--version", message="modelref-git %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, repo: str | None, as_json: bool, actor: str | None, quiet: bool, verbose: bool) -> None:
+def cli(
+    ctx: click.Context, repo: str | None, as_json: bool, actor: str | None, offline: bool, quiet: bool, verbose: bool
+) -> None:
     """Review and audit changes of a curated JSON dataset, kept in Git.
 
     Each proposal is a branch commit, approved proposals are merged into a batch, apply fast-forwards main, and the
     branch queue holds every event.
     """
-    ctx.obj = App(repo, as_json, actor or None, quiet, verbose)
+    ctx.obj = App(repo, as_json, actor or None, offline, quiet, verbose)
 
 
 def run(arguments: Sequence[str]) -> int:

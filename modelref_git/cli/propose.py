@@ -108,6 +108,7 @@ def update(
         before = render.to_json(current_record(context, category, name))
         after = click.edit(before, extension=".json")
         if after is None or after == before:
+            app.show(None, lambda _: "")
             app.talk("nothing was changed in the editor, so nothing is proposed")
             return
         answer = _from_editor(after, lambda payload: propose_update(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from modelref_git.errors import Conflict, Invalid, NotFound, Problem
+from modelref_git.errors import Conflict, Invalid, NotFound, Problem, UsageFault
 from modelref_git.operations.context import Person
 from modelref_git.proposals.config import DatasetConfig
 from modelref_git.proposals.events import CREATE, DELETE, Proposal
@@ -59,6 +59,7 @@ def draft(step: Step, dataset: DatasetTree, person: Person, request: Request) ->
         Forbidden: the person is no requestor.
         Conflict: create of a record that is there, or of a look-alike.
     """
+    check_waivers(request.allow)
     schema = dataset.schema(request.category)
     name = _key(request)
     live = dataset.blob(request.category, name) if not _structural(request.category, name) else None
@@ -82,6 +83,18 @@ def draft(step: Step, dataset: DatasetTree, person: Person, request: Request) ->
             raise Invalid.of(f"record {name!r}", [Problem("", text, "update.unchanged")])
     proposal = _commit(step, dataset, person, request, name, live, blob)
     return Draft(proposal, waived, warnings)
+
+
+def check_waivers(allow: Sequence[str]) -> None:
+    """Refuse to waive what is no rule: a word that is mistyped would waive nothing, in silence.
+
+    Raises:
+        UsageFault: a word of *allow* is neither a quality rule nor ``*``.
+    """
+    known = {rule.id for rule in quality.RULES} | {ALLOW_ALL}
+    unknown = sorted(set(allow) - known)
+    if unknown:
+        raise UsageFault(f"{unknown[0]!r} is no quality rule", hint=f"what can be waived is {', '.join(sorted(known))}")
 
 
 def _key(request: Request) -> str:

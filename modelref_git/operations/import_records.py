@@ -13,7 +13,7 @@ from modelref_git.formats import ranks
 from modelref_git.formats.source_types import ImportSource, SourceCategory, SourceEntry
 from modelref_git.formats.sources import read_source
 from modelref_git.operations.context import Context, Person
-from modelref_git.operations.drafting import Draft, Request, canonical_bytes, checked_record, draft
+from modelref_git.operations.drafting import Draft, Request, canonical_bytes, check_waivers, checked_record, draft
 from modelref_git.operations.merging import check_main_not_drifted
 from modelref_git.operations.order import rank_of, stored_order
 from modelref_git.operations.propose import enqueue
@@ -55,6 +55,7 @@ def import_source(
         Conflict: a category has records already that differ, and proposals are not asked for.
         Forbidden: the caller may not.
     """
+    check_waivers(options.allow)
     known = tuple(ctx.view().dataset().config.categories)
     source = read_source(path, layout=options.format, category=options.category, known_categories=known)
     if source.text_files:

@@ -9,7 +9,7 @@ from typing import Any
 from modelref_git.errors import Conflict, Invalid, ModelrefError, Problem, UsageFault
 from modelref_git.operations.answers import pending_record
 from modelref_git.operations.context import Context, Person
-from modelref_git.operations.drafting import Draft, Request, draft, missing_record, rivals
+from modelref_git.operations.drafting import Draft, Request, check_waivers, draft, missing_record, rivals
 from modelref_git.proposals.actors import Actor
 from modelref_git.proposals.events import CREATE, DELETE, ENQUEUE, OPERATIONS, UPDATE, Event
 from modelref_git.records import codec, pointer
@@ -158,6 +158,8 @@ def propose_bulk(
         person.require_requestor("propose")
         drafts, errors = [], []
         for line in rows:
+            if line.request is not None:
+                check_waivers(line.request.allow)
             try:
                 if line.request is None:
                     raise line.fault or UsageFault("an empty line")

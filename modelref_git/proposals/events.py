@@ -118,6 +118,11 @@ class Event:
         """The last of the event's ids."""
         return self.first_id + max(1, len(self.change_ids)) - 1
 
+    @property
+    def span(self) -> str:
+        """The event's ids as the trailer has them: ``12``, or ``12-14``."""
+        return str(self.first_id) if self.last_id == self.first_id else f"{self.first_id}-{self.last_id}"
+
     def ids(self) -> Iterator[tuple[int, int | None]]:
         """``(event id, change id)`` of each part; one with no change id for an event about none."""
         if not self.change_ids:
@@ -127,8 +132,7 @@ class Event:
 
     def message(self, body: Iterable[str] = ()) -> str:
         """The commit message."""
-        span = str(self.first_id) if self.last_id == self.first_id else f"{self.first_id}-{self.last_id}"
-        rows = [("Event", self.action), ("Event-Id", span)]
+        rows = [("Event", self.action), ("Event-Id", self.span)]
         rows += [("Change-Id", str(change_id)) for change_id in self.change_ids]
         rows += [("Proposal", proposal.commit) for proposal in self.proposals]
         rows += [("Waived", f"{change_id} {rule}" if change_id else rule) for change_id, rule in self.waived]
@@ -220,6 +224,8 @@ def decode(oid: str, text: str, time: int) -> Event:
         )
     except (KeyError, ValueError, TypeError, UsageFault) as error:
         raise IntegrityFailure(f"the commit {oid} of the queue log is no event: {error}") from error
+    if single["Event-Id"] != event.span:
+        raise IntegrityFailure(f"the commit {oid} of the queue log has ids that do not fit its changes")
     if event.action not in ACTIONS:
         raise IntegrityFailure(f"the commit {oid} of the queue log has the unknown action {event.action!r}")
     commits = many.get("Proposal", [])

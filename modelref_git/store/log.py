@@ -6,7 +6,6 @@ happen: read, decide, write the objects, move ``queue`` from what was read, brin
 
 from __future__ import annotations
 
-import socket
 import time as clock_module
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pygit2
 
-from modelref_git.errors import Conflict, ModelrefError, NotFound
+from modelref_git.errors import Conflict, IntegrityFailure, ModelrefError, NotFound, UsageFault
 from modelref_git.proposals.actors import Actor
 from modelref_git.store import layout, trees
 from modelref_git.store.dataset import DatasetTree
@@ -165,6 +164,8 @@ class Step:
 
 def host(time: int) -> Signature:
     """This program on this host, as the committer of what it writes."""
+    import socket
+
     return Signature("modelref-git", f"modelref-git@{socket.gethostname()}", time)
 
 
@@ -271,7 +272,6 @@ def read_proposal(store: GitStore, oid: str) -> Proposal:
     Raises:
         IntegrityFailure: the commit is no proposal.
     """
-    from modelref_git.errors import IntegrityFailure
     from modelref_git.proposals import trailers
     from modelref_git.proposals.events import Proposal
 
@@ -279,6 +279,10 @@ def read_proposal(store: GitStore, oid: str) -> Proposal:
     rows: dict[str, Any] = dict(trailers.read(commit.message))
     if len(commit.parents) != 1 or not {"Operation", "Category", "Name", "Requestor"} <= rows.keys():
         raise IntegrityFailure(f"the commit {oid} is no proposal")
+    try:
+        requestor = Actor.parse(rows["Requestor"])
+    except UsageFault as error:
+        raise IntegrityFailure(f"the commit {oid} names no requestor: {error.message}") from error
     base = commit.parents[0]
     objects = store.buffer()
     before, after = DatasetTree.at(objects, base), DatasetTree.at(objects, oid)
@@ -287,7 +291,7 @@ def read_proposal(store: GitStore, oid: str) -> Proposal:
         operation=rows["Operation"],
         category=category,
         name=name,
-        requestor=Actor.parse(rows["Requestor"]),
+        requestor=requestor,
         note=rows.get("Note"),
         commit=oid,
         base=base,

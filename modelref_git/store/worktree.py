@@ -88,10 +88,7 @@ def _check_out(repo: pygit2.Repository, target: pygit2.Tree, there: list[str]) -
 
 def _changed(repo: pygit2.Repository, target: pygit2.Tree) -> set[str]:
     """The paths that differ between the commit that is checked out, if there is one, and *target*."""
-    if repo.head_is_unborn:
-        diff = target.diff_to_tree()
-    else:
-        diff = repo.head.peel(pygit2.Tree).diff_to_tree(target)
+    diff = target.diff_to_tree() if repo.head_is_unborn else repo.head.peel(pygit2.Tree).diff_to_tree(target)
     return {file.path for delta in diff.deltas for file in (delta.old_file, delta.new_file)}
 
 

@@ -256,3 +256,37 @@ def test_all_awkward_names_live_side_by_side_and_outlive_a_clone(world: World, t
     assert sorted(p.name for p in (clone.path / "dataset" / "clip").iterdir()) == sorted(
         p.rpartition("/")[2] for p in world.files() if p.startswith("dataset/clip/")
     )
+
+
+@pytest.mark.parametrize("verb", ["export", "import", "init", "demo"])
+def test_an_empty_path_is_an_unset_variable_and_never_the_current_folder(
+    still: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    refused(still.run(verb, ""), 2, "the path is empty")
+    assert list(here.iterdir()) == []
+
+
+def test_a_waiver_of_what_is_no_rule(still: World, tmp_path: Path) -> None:
+    line = tmp_path / "x.jsonl"
+    line.write_text('{"operation": "delete", "category": "clip", "model_name": "ViT-L/14"}\n', encoding="utf-8")
+    for words in (
+        ("propose", "create", "clip", "--set", "/name=a", "--allow", "name.typo"),
+        ("propose", "bulk", str(line), "--allow", "name.typo"),
+        ("import", str(line), "--category", "clip", "--allow", "name.typo"),
+    ):
+        refused(still.run(*words), 2, "name.typo", "name.whitespace")
+
+
+def test_an_edit_of_a_record_that_is_not_there_whatever_its_schema_asks_for(world: World) -> None:
+    world.add_category("strict", {"type": "object", "required": ["size"]})
+    refused(world.run("propose", "update", "strict", "x", "--set", "/a=1"), 3, "no record 'x'")
+
+
+def test_an_update_that_changes_nothing_since_a_proposal_changes_one_file(world: World) -> None:
+    world.add_category("own")
+    world.apply(world.approve(world.create("own", "x", {"a": 1})))
+    error = refused(world.run("propose", "update", "own", "x", "--set", "/a=1", actor=CAROL), 5)
+    assert [row["rule"] for row in error["details"]] == ["update.unchanged"]

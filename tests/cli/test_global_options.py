@@ -189,3 +189,8 @@ def test_a_shell_can_ask_for_completions() -> None:
     assert b"apply" in spawn(env=env).out
     env = {"_MODELREF_GIT_COMPLETE": "bash_complete", "COMP_WORDS": "modelref-git propose cr", "COMP_CWORD": "2"}
     assert b"create" in spawn("propose", env=env).out
+
+
+def test_offline_changes_nothing_where_no_remote_is_configured(world: World) -> None:
+    answer = call("--json", "--offline", "-C", str(world.path), "ls", "blip")
+    assert (answer.code, answer.json) == (0, ["BLIP", "BLIP_Large"])

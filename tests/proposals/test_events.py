@@ -147,3 +147,10 @@ def test_ids_are_one_for_each_change_and_one_for_an_event_about_none() -> None:
 def test_a_commit_that_is_no_event_fails_the_integrity_of_the_log(block: str) -> None:
     with pytest.raises(IntegrityFailure):
         decode("0" * 40, f"reject: x\n\n{block}\n", 0)
+
+
+def test_an_event_whose_ids_do_not_fit_its_changes_is_no_event() -> None:
+    text = Event("reject", CAROL, 7, 0, change_ids=(1, 2), reason="no").message()
+    assert "Event-Id: 7-8\n" in text
+    with pytest.raises(IntegrityFailure, match="do not fit"):
+        decode("0" * 40, text.replace("Event-Id: 7-8", "Event-Id: 7-9"), 0)
