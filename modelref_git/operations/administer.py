@@ -18,6 +18,7 @@ from modelref_git.operations.review import append_approve
 from modelref_git.proposals import config, events
 from modelref_git.proposals.actors import ROLES, Actor, Member
 from modelref_git.proposals.events import Proposal
+from modelref_git.proposals.header import POLICY
 from modelref_git.records import json_text
 from modelref_git.records.categories import category_of_v2_file, v2_file
 from modelref_git.records.names import check_category_name
@@ -120,7 +121,7 @@ def _change_policy(ctx: Context, title: str, change: Callable[[DatasetTree], Map
         def proposal(commit: str) -> Proposal:
             return Proposal(
                 events.UPDATE,
-                layout.POLICY_CATEGORY,
+                POLICY,
                 layout.CONFIG,
                 person.actor,
                 title,

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from modelref_git.errors import NotFound
-from modelref_git.proposals.lifecycle import POLICY, Change
+from modelref_git.proposals.header import POLICY
+from modelref_git.proposals.lifecycle import Change
 from modelref_git.records import codec, text
 from modelref_git.store.objects import ObjectBuffer
 from modelref_git.store.state import StoredQueue
@@ -21,6 +22,9 @@ _WIRE_FIELDS: Final = (
     *("updated_at", "request_metadata", "related_models"),
 )
 """The fields of a PendingChangeRecord in the order of the wire."""
+
+STAMPS: Final = ("created_at", "updated_at", "created_by", "updated_by")
+"""The members of a record's ``metadata`` that the program sets."""
 
 TEXT_GENERATION: Final = "text_generation"
 

@@ -11,8 +11,8 @@ from modelref_git.operations.context import Context, Person
 from modelref_git.operations.merging import check_main_not_drifted, merge, merged_tree
 from modelref_git.operations.review import listing
 from modelref_git.proposals.events import APPLY, CREATE, Event
-from modelref_git.proposals.header import APPLIED, APPROVED, PENDING, REJECTED
-from modelref_git.proposals.lifecycle import BATCH_APPLIED, BATCH_OPEN, POLICY, Batch, Change
+from modelref_git.proposals.header import APPLIED, APPROVED, PENDING, POLICY, REJECTED
+from modelref_git.proposals.lifecycle import BATCH_APPLIED, BATCH_OPEN, Batch, Change
 from modelref_git.store.log import Step
 
 JOB_ID_AT_MOST: Final = 120

@@ -10,18 +10,16 @@ from heapq import merge as merge_sorted
 from itertools import islice
 from typing import Any, Final
 
-from modelref_git.operations.answers import find_change, payload, pending_record
+from modelref_git.operations.answers import STAMPS, find_change, payload, pending_record
 from modelref_git.operations.context import Context
 from modelref_git.proposals.events import DELETE
-from modelref_git.proposals.header import APPLIED, APPROVED, PENDING, REJECTED
-from modelref_git.proposals.lifecycle import POLICY, Change
+from modelref_git.proposals.header import APPLIED, APPROVED, PENDING, POLICY, REJECTED
+from modelref_git.proposals.lifecycle import Change
 from modelref_git.records import codec
 from modelref_git.records.diff import field_diffs, is_critical, net_operation
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.log import View
 from modelref_git.store.state import FOLDERS, folder_of
-
-STAMPS: Final = frozenset({"created_at", "created_by", "updated_at", "updated_by"})
 
 
 @dataclass(frozen=True, slots=True)

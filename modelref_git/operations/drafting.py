@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from modelref_git.errors import Conflict, Invalid, NotFound, Problem, UsageFault
+from modelref_git.operations.answers import STAMPS
 from modelref_git.operations.context import Person
 from modelref_git.proposals.config import DatasetConfig
 from modelref_git.proposals.events import CREATE, DELETE, Proposal
@@ -215,7 +216,7 @@ def _check_quality(
 def _stamped(step: Step, given: Any, old: dict[str, Any] | None, person: Person) -> dict[str, Any]:
     """The ``metadata`` with who and when: values in the body are replaced, a live record's ``created_*`` kept."""
     stamps: dict[str, Any] = dict(given) if isinstance(given, dict) else {}
-    for key in ("created_at", "updated_at", "created_by", "updated_by"):
+    for key in STAMPS:
         stamps.pop(key, None)
     live = (old or {}).get("metadata")
     if old is None:

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from modelref_git.errors import Conflict, Invalid, Problem, UsageFault
 from modelref_git.formats import ranks
 from modelref_git.formats.source_types import ImportSource, SourceCategory, SourceEntry
 from modelref_git.formats.sources import read_source
+from modelref_git.operations.answers import STAMPS
 from modelref_git.operations.context import Context, Person
 from modelref_git.operations.drafting import Draft, Request, canonical_bytes, check_waivers, checked_record, draft
 from modelref_git.operations.merging import check_main_not_drifted
@@ -25,8 +26,6 @@ from modelref_git.store import layout
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.log import Step
 from modelref_git.store.trees import TreeEditor
-
-STAMPS: Final = ("created_at", "updated_at", "created_by", "updated_by")
 
 Progress = Callable[[], None]
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 from modelref_git.errors import Conflict, IntegrityFailure, Invalid
 from modelref_git.operations.context import Person
 from modelref_git.proposals.events import CREATE, Proposal, batch_message
-from modelref_git.proposals.lifecycle import POLICY, Change
+from modelref_git.proposals.header import POLICY
+from modelref_git.proposals.lifecycle import Change
 from modelref_git.records import codec
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.log import Step

@@ -11,8 +11,8 @@ from modelref_git.operations.answers import find_change, pending_records
 from modelref_git.operations.context import Context, Person
 from modelref_git.operations.merging import merge
 from modelref_git.proposals.events import APPROVE, REJECT, Approval, Event
-from modelref_git.proposals.header import APPROVED, OPEN, PENDING
-from modelref_git.proposals.lifecycle import POLICY, Batch, Change
+from modelref_git.proposals.header import APPROVED, OPEN, PENDING, POLICY
+from modelref_git.proposals.lifecycle import Batch, Change
 from modelref_git.store.log import Step
 
 TITLE_AT_MOST: Final = 120

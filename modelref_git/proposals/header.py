@@ -17,6 +17,9 @@ STATUSES: Final = (PENDING, APPROVED, "applying", APPLIED, REJECTED)
 """Every status there is on the wire. ``applying`` never lasts: an apply is one step."""
 OPEN: Final = (PENDING, APPROVED)
 
+POLICY: Final = "policy"
+"""The category of changes of members, policy and categories; their model name is the configuration file."""
+
 STATE_FORMAT: Final = 1
 """The format of the queue's state, as its header says it."""
 

@@ -13,14 +13,11 @@ from modelref_git.errors import IntegrityFailure, WrongState
 from modelref_git.proposals import events
 from modelref_git.proposals.actors import Actor
 from modelref_git.proposals.events import Approval, Event, Proposal
-from modelref_git.proposals.header import APPLIED, APPROVED, OPEN, PENDING, REJECTED, Header
+from modelref_git.proposals.header import APPLIED, APPROVED, OPEN, PENDING, POLICY, REJECTED, Header
 
 BATCH_OPEN: Final = "open"
 BATCH_APPLIED: Final = "applied"
 BATCH_CLOSED: Final = "closed"
-
-POLICY: Final = "policy"
-"""The category of changes of members, policy and categories."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from modelref_git.errors import Invalid
+from modelref_git.proposals import config
 from modelref_git.records.names import file_key, fold_hash, index_hash, name_of
 
 MAIN: Final = "refs/heads/main"
@@ -12,16 +13,13 @@ QUEUE: Final = "refs/heads/queue"
 PROPOSALS: Final = "refs/heads/proposals/"
 BATCHES: Final = "refs/heads/batches/"
 
-CONFIG: Final = "modelref.toml"
+CONFIG: Final = config.FILE
 ATTRIBUTES: Final = ".gitattributes"
 SCHEMAS: Final = "schemas"
 DATASET: Final = "dataset"
 LEGACY: Final = "legacy"
 
 SUFFIX: Final = ".json"
-
-POLICY_CATEGORY: Final = "policy"
-"""The category of a change of members, policy or categories; its model name is the configuration file."""
 
 FAN_OUT_1_FROM: Final = 1_000
 FAN_OUT_2_FROM: Final = 65_536

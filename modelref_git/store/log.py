@@ -16,6 +16,7 @@ import pygit2
 
 from modelref_git.errors import Conflict, IntegrityFailure, ModelrefError, NotFound, UsageFault
 from modelref_git.proposals.actors import Actor
+from modelref_git.proposals.header import POLICY
 from modelref_git.store import layout, trees
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.git import GitStore
@@ -301,6 +302,6 @@ def read_proposal(store: GitStore, oid: str) -> Proposal:
 
 
 def _blob(dataset: DatasetTree, category: str, name: str) -> str | None:
-    path = name if category == layout.POLICY_CATEGORY else dataset.path(category, name)
+    path = name if category == POLICY else dataset.path(category, name)
     entry = trees.find(dataset.objects, dataset.tree, path)
     return None if entry is None else entry.oid

@@ -7,12 +7,11 @@ import pytest
 from modelref_git.errors import IntegrityFailure, WrongState
 from modelref_git.proposals.actors import Actor
 from modelref_git.proposals.events import Approval, Event, Proposal
-from modelref_git.proposals.header import APPLIED, APPROVED, PENDING, REJECTED
+from modelref_git.proposals.header import APPLIED, APPROVED, PENDING, POLICY, REJECTED
 from modelref_git.proposals.lifecycle import (
     BATCH_APPLIED,
     BATCH_CLOSED,
     BATCH_OPEN,
-    POLICY,
     Batch,
     Change,
     apply_event,
