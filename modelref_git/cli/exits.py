@@ -67,7 +67,7 @@ def _read(error: BaseException) -> tuple[str, str, str | None, list[dict[str, An
         return "not_found", error.format_message(), None, []
     if isinstance(error, click.ClickException):
         return "usage", error.format_message(), None, []
-    hint = "please report it at https://github.com/Haidra-Org/modelref-git/issues; -v shows where it happened"
+    hint = "please report it in the project's issue tracker, with what the same command says after -v"
     return "internal", f"a defect of modelref-git: {type(error).__name__}: {error}", hint, []
 
 
