@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from modelref_git.store.disk import Disk
+
+
+@pytest.mark.parametrize("sync", [True, False])
+def test_a_file_is_replaced_as_a_whole(tmp_path: Path, sync: bool) -> None:
+    path = tmp_path / "file"
+    Disk().write_file(path, b"old", sync=sync)
+    Disk().write_file(path, b"new", mode=0o600, sync=sync)
+    assert path.read_bytes() == b"new"
+    assert oct(path.stat().st_mode)[-3:] == "600"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        Disk().write_file(path, b"new")
+    assert (path.read_bytes(), list(tmp_path.iterdir())) == (b"old", [path])
+
+
+def test_the_file_is_synced_before_its_name_and_its_folder_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[bool, bool]] = []
+    path = tmp_path / "file"
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        seen.append((stat.S_ISDIR(os.fstat(handle).st_mode), path.exists()))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    Disk().write_file(path, b"new", sync=False)
+    assert seen == []
+    path.unlink()
+    Disk().write_file(path, b"new")
+    assert seen == [(False, False), (True, True)]
+
+
+def test_folders_are_made_and_files_removed_as_often_as_one_likes(tmp_path: Path) -> None:
+    disk, path = Disk(), tmp_path / "a" / "b" / "file"
+    disk.make_folder(path.parent)
+    disk.make_folder(path.parent)
+    disk.write_file(path, b"")
+    disk.remove(path)
+    disk.remove(path)
+    assert not path.exists()
