@@ -278,10 +278,11 @@ def _commit(
     else:
         editor.put(path, blob)
     base = dataset.commit or step.main
-    proposal = Proposal(request.operation, request.category, name, person.actor, request.note, "", base, live, blob)
+    note = (request.note or "").strip() or None
+    proposal = Proposal(request.operation, request.category, name, person.actor, note, "", base, live, blob)
     author = step.author(person.actor, person.email)
     commit = step.commit(editor.write(), [base], author, proposal.message())
-    return Proposal(request.operation, request.category, name, person.actor, request.note, commit, base, live, blob)
+    return Proposal(request.operation, request.category, name, person.actor, note, commit, base, live, blob)
 
 
 def rivals(step: Step, proposal: Proposal, besides: Sequence[int] = ()) -> list[int]:

@@ -274,7 +274,7 @@ def _import_into_main(
     message = trailers.message(f"{IMPORT}: {headline}", body, rows)
     main = step.commit(editor.write(), [step.main], step.author(person.actor, person.email), message)
     waived = tuple((0, rule) for rule in sorted(wanted.waived))
-    event = Event(IMPORT, person.actor, 0, 0, waived=waived, main=main, note=options.note, headline=headline)
+    event = Event(IMPORT, person.actor, 0, 0, waived=waived, main=main, note=options.note or None, headline=headline)
     step.append(event, keeps=[main], email=person.email, body=body)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from modelref_git.errors import Conflict, UsageFault
+from modelref_git.errors import Conflict, NotFound, UsageFault
 from modelref_git.proposals import config, trailers
 from modelref_git.proposals.actors import APPROVER, REQUESTOR, Actor, Member
 from modelref_git.proposals.events import INIT, Event
@@ -95,7 +95,12 @@ def init_repository(
 def _existing(path: Path) -> GitStore | None:
     """The repository whose top is *path* itself; one that it merely lies in does not count."""
     bare = (path / "HEAD").is_file() and (path / "objects").is_dir()
-    return GitStore.open(path) if bare or (path / ".git").exists() else None
+    if not bare and not (path / ".git").exists():
+        return None
+    try:
+        return GitStore.open(path, upward=False)
+    except NotFound as fault:
+        raise Conflict(f"{path} holds something of Git's that cannot be opened as a repository") from fault
 
 
 def _remove_empty(store: GitStore, path: Path, made: bool) -> None:

@@ -101,12 +101,20 @@ def _stale_files(store: GitStore, repair: bool) -> Iterator[Finding]:
                 store.disk.remove(path)
             text = f"the lock {path.relative_to(store.git_dir)} has been held for {age:.0f} seconds"
             yield Finding("stale_lock", text, repaired=repair)
-    for path in sorted(store.pack_folder.glob("tmp_modelref_*")):
+    for path in _half_written(store):
         age = _age(path, now)
         if age is not None and age >= STALE_AFTER:
             if repair:
                 store.disk.remove(path)
             yield Finding("half_written", f"the file {path.name} was never finished", repaired=repair)
+
+
+def _half_written(store: GitStore) -> list[Path]:
+    """Files under their temporary name, and packs without the index that makes them count."""
+    folders = (store.pack_folder, store.local_dir, store.local_dir / "cache", store.local_dir / "cache" / "order")
+    files = [path for folder in folders for path in sorted(folder.glob("tmp_modelref_*"))]
+    packs = sorted(store.pack_folder.glob("pack-*.pack"))
+    return files + [path for path in packs if not path.with_suffix(".idx").exists()]
 
 
 def _lock_files(git_dir: Path) -> list[Path]:

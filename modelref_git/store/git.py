@@ -34,13 +34,14 @@ class GitStore:
         self._repo = self.refs.repository
 
     @classmethod
-    def open(cls, path: Path, disk: Disk | None = None) -> GitStore:
-        """Open the repository at *path*, or the one that *path* lies in.
+    def open(cls, path: Path, disk: Disk | None = None, *, upward: bool = True) -> GitStore:
+        """Open the repository at *path*, or, with *upward*, the one that *path* lies in.
 
         Raises:
             NotFound: there is none.
         """
-        found = pygit2.discover_repository(str(path)) if path.exists() else None
+        ceiling = "" if upward else str(path.resolve())
+        found = pygit2.discover_repository(str(path), False, ceiling) if path.exists() else None
         if found is None:
             raise NotFound(
                 f"{path} is not inside a Git repository",

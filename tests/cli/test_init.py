@@ -126,3 +126,14 @@ def test_a_dry_run_refuses_what_the_real_one_refuses(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert call("--json", "init", str(tmp_path / "file"), *WHO, "--dry-run").code == 4
     assert call("--json", "init", str(tmp_path / "new"), "--dry-run").code == 2, "no owner"
+
+
+def test_a_folder_with_a_broken_repository_is_refused_and_the_one_around_it_left_alone(tmp_path: Path) -> None:
+    around = World.make(tmp_path / "around")
+    before = around.refs()
+    inner = around.path / "inner"
+    (inner / ".git").mkdir(parents=True)
+    answer = call("--json", "init", str(inner), *WHO)
+    assert (answer.code, answer.out) == (4, b"")
+    assert around.refs() == before
+    assert list((inner / ".git").iterdir()) == []

@@ -160,3 +160,16 @@ def test_the_demo_minds_no_settings_of_whoever_runs_it(tmp_path: Path, world: Wo
     before = world.refs()
     call("demo", str(tmp_path / "demo"), env=env).ok()
     assert world.refs() == before
+
+
+def test_doctor_names_what_was_never_finished_and_removes_it_when_asked(world: World) -> None:
+    packs = world.store.pack_folder
+    left = [packs / "tmp_modelref_abc", packs / f"pack-{'0' * 40}.pack", world.store.local_dir / "cache/tmp_modelref_x"]
+    for path in left:
+        path.write_bytes(b"PACK")
+        os.utime(path, (0, 0))
+    found = world.run("doctor").ok().json["findings"]
+    assert [row["code"] for row in found] == ["half_written"] * 3
+    assert all(path.exists() for path in left)
+    assert all(row["repaired"] for row in world.run("doctor", "--repair").ok().json["findings"])
+    assert not any(path.exists() for path in left)

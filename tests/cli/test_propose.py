@@ -233,3 +233,9 @@ def test_a_bulk_line_that_is_no_request_says_what_is_wrong(world: World, line: b
     assert answer.code == 5
     assert answer.out == b""
     assert all({"line", "path", "message", "rule"} <= row.keys() for row in answer.error["details"])
+
+
+def test_a_blank_note_is_no_note(world: World) -> None:
+    change = world.run("propose", "delete", "clip", "ViT-L/14", "--note", "  ", actor=CAROL).ok().json
+    assert "notes" not in change
+    assert "Note:" not in world.git("log", "-1", "--format=%B", f"proposals/{change['change_id']}")

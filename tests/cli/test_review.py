@@ -342,3 +342,14 @@ def test_an_apply_checks_every_precondition_against_the_main_of_that_moment(tmp_
     applied = world.run("apply", "--batch", str(batch), actor=ARTHUR).ok().json["applied"]
     assert [row["change_id"] for row in applied] == [4]
     assert world.run("get", "clip", "a").ok().json["description"] == "imported"
+
+
+def test_a_batch_that_would_hold_two_look_alikes_is_refused(world: World) -> None:
+    first, second = world.create("clip", "Twin", clip("Twin")), world.create("clip", "tWIN", clip("tWIN"))
+    before = world.refs()
+    together = world.run("approve", str(first), str(second), "--title", "T", actor=ARTHUR)
+    assert together.code == 4
+    assert "'Twin' and 'tWIN'" in together.error["message"] or "'tWIN' and 'Twin'" in together.error["message"]
+    assert world.refs() == before
+    world.approve(first)
+    assert world.run("approve", str(second), "--title", "T", actor=ARTHUR).code == 4, "the open batch holds the first"
