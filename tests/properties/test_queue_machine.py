@@ -15,13 +15,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from modelref_git.errors import Conflict, ModelrefError, NotFound, WrongState
+from modelref_git.errors import Conflict, Invalid, ModelrefError, NotFound, WrongState
 from modelref_git.operations.administer import add_member
 from modelref_git.operations.apply import apply_changes
 from modelref_git.operations.maintain import examine
 from modelref_git.operations.propose import propose_bulk, read_bulk_line
 from modelref_git.operations.review import Pick, review_changes
 from modelref_git.records import codec
+from modelref_git.records.json_text import same
 from modelref_git.records.names import fold
 from tests.crash.checks import Standing, age, check_fold, check_fsck, check_projections
 from tests.crash.faults import LOCKED, Fuse, PowerCut, fused
@@ -71,10 +72,12 @@ class Model:
         """A live record whose name differs from *name* by case or form only."""
         return next((other for other in self.live if other != name and fold(other) == fold(name)), None)
 
-    def refuses(self, operation: str, name: str) -> type[ModelrefError] | None:
+    def refuses(self, operation: str, name: str, body: dict[str, Any] | None = None) -> type[ModelrefError] | None:
         """Why a proposal is refused on the way in."""
         if operation != "create":
-            return None if name in self.live else NotFound
+            if name not in self.live:
+                return NotFound
+            return Invalid if operation == "update" and same(self.live[name], body) else None
         other = self.alike(name)
         leaving = any(
             item.operation == "delete" and item.name == other and item.status in ("pending", "approved")
@@ -163,7 +166,7 @@ class QueueMachine(RuleBasedStateMachine):
             act = lambda: self.world.update(THING, name, {f"/{key}": value for key, value in body.items()})  # noqa: E731
         else:
             act = lambda: self.world.delete(THING, name)  # noqa: E731
-        refusal = self.model.refuses(operation, name)
+        refusal = self.model.refuses(operation, name, body)
         if refusal is not None:
             with pytest.raises(refusal):
                 self.changes(act, cut)
