@@ -13,6 +13,7 @@ from modelref_git.operations.review import listing
 from modelref_git.proposals.events import APPLY, CREATE, Event
 from modelref_git.proposals.header import APPLIED, APPROVED, PENDING, POLICY, REJECTED
 from modelref_git.proposals.lifecycle import BATCH_APPLIED, BATCH_OPEN, Batch, Change
+from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.log import Step
 
 JOB_ID_AT_MOST: Final = 120
@@ -68,12 +69,13 @@ def append_apply(step: Step, person: Person, batch: Batch, job_id: str | None = 
     """
     check_main_not_drifted(step, allowed=batch.head)
     members = [find_change(step.queue, number) for number in batch.changes]
+    main = step.dataset()
     for change in members:
-        check_precondition(step, change)
+        check_precondition(main, change)
     merges: list[str] = []
     head = batch.head
     if _base_of(step, batch) == step.main:
-        tree = merged_tree(step, step.dataset(), members)
+        tree = merged_tree(step, main, members)
         if tree != step.objects.read_commit(head).tree:
             raise IntegrityFailure(f"the merge {head} of batch {batch.batch_id} is not what its changes give")
     else:
@@ -96,7 +98,7 @@ def append_apply(step: Step, person: Person, batch: Batch, job_id: str | None = 
     return head
 
 
-def check_precondition(step: Step, change: Change) -> None:
+def check_precondition(main: DatasetTree, change: Change) -> None:
     """A create finds no record, an update or delete finds the one that it was made against.
 
     Raises:
@@ -104,7 +106,7 @@ def check_precondition(step: Step, change: Change) -> None:
     """
     if change.category == POLICY:
         return
-    found = step.dataset().blob(change.category, change.model_name)
+    found = main.blob(change.category, change.model_name)
     if found == change.base_blob:
         return
     what = f"change {change.change_id} ({change.operation} {change.category} {change.model_name!r})"

@@ -135,11 +135,13 @@ def _check_look_alikes(merged: DatasetTree, changes: Sequence[Change]) -> None:
 
 def _check_schemas(step: Step, ours: DatasetTree, changes: Sequence[Change]) -> None:
     """A record proposed under another schema than today's must satisfy today's."""
+    bases: dict[str, DatasetTree] = {}
     for change in changes:
         if change.category == POLICY or change.blob is None:
             continue
+        base = bases.get(change.base) or bases.setdefault(change.base, step.dataset(change.base))
         now = ours.schema(change.category)
-        if now is step.dataset(change.base).schema(change.category):
+        if now is base.schema(change.category):
             continue
         problems = now.problems(codec.decode(step.objects.read_blob(change.blob)))
         if problems:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,9 @@ _CACHE: Final = "cache/projected"
 
 _STUCK_AT_MOST: Final = 3
 """After so many branches that cannot be moved, the others are left too: waiting for each takes seconds."""
+
+_NEAR: Final = 16
+"""So many events are walked back one by one before libgit2 is asked, which also looks into all that they speak of."""
 
 Warn = Callable[[str], None]
 
@@ -97,7 +101,7 @@ def _branches(store: GitStore, head: str, done: str) -> list[Behind]:
     """
     objects = store.buffer()
     tree = store.read_commit(head).tree
-    if done and store.has(done) and store.is_ancestor(done, head):
+    if done and _is_before(store, done, head):
         refs = _touched(store, store.read_commit(done).tree, tree)
         queue = StoredQueue(objects, tree)
         wanted = {ref: _wanted(queue, ref) for ref in refs}
@@ -114,6 +118,13 @@ def _branches(store: GitStore, head: str, done: str) -> list[Behind]:
             foreign = bool(found[ref]) and not _given(store, head, ref, found[ref] or "")
             behind.append(Behind(ref, oid, found[ref], foreign))
     return behind
+
+
+def _is_before(store: GitStore, done: str, head: str) -> bool:
+    """Whether the event *done* is one of those before *head*: most often the very last."""
+    if any(commit.id == done for commit in islice(store.first_parents(head), _NEAR)):
+        return True
+    return store.has(done) and store.is_ancestor(done, head)
 
 
 def _touched(store: GitStore, old: str, new: str) -> list[str]:

@@ -20,7 +20,7 @@ _STUCK_AT_MOST: Final = 3
 """After so many refs that cannot be removed, the others are left too: waiting for each takes seconds."""
 
 _MANY: Final = 32
-"""From so many removals on, one run of the ``git`` program beats libgit2, which rewrites packed refs for each."""
+"""From so many packed refs on, one run of the ``git`` program beats libgit2, which rewrites their file for each."""
 
 _T = TypeVar("_T")
 
@@ -120,7 +120,7 @@ class Refs:
             WrongState: the lock file of one stays held; others are removed all the same.
         """
         rows = list(refs)
-        if len(rows) >= _MANY and self._remove_by_git(rows):
+        if len(rows) >= _MANY and self._has_packed(name for name, _ in rows) and self._remove_by_git(rows):
             return
         stuck: list[WrongState] = []
         for name, expected in rows:
@@ -134,6 +134,14 @@ class Refs:
                     break
         if stuck:
             raise stuck[0]
+
+    def _has_packed(self, names: Iterable[str]) -> bool:
+        """Whether any of *names* is in the file of packed refs, which libgit2 would write anew for each."""
+        try:
+            packed = {line.partition(b" ")[2] for line in (self._git_dir / "packed-refs").read_bytes().split(b"\n")}
+        except FileNotFoundError:
+            return False
+        return any(name.encode() in packed for name in names)
 
     def _remove_by_git(self, rows: list[tuple[str, str]]) -> bool:
         import subprocess
@@ -163,7 +171,10 @@ class Refs:
     def _broken(self, name: str) -> bool:
         """Whether *name* is a file without a commit id in it, as a power cut can leave an unsynced ref."""
         path = self._git_dir / name
-        return path.is_file() and len(path.read_bytes().strip()) != 40
+        if not path.is_file():
+            return False
+        content = path.read_bytes().strip()
+        return len(content) != 40 and not content.startswith(b"ref:")
 
     def _in_the_way(self, name: str) -> bool:
         """Whether another branch takes the place of *name*: Git has no ``a`` beside ``a/b``."""
