@@ -37,14 +37,24 @@ def folder_of(status: str) -> str:
     return status if status in (PENDING, APPROVED) else _CLOSED
 
 
+_CHANGES: Final[dict[str, Change]] = {}
+"""Changes by blob id: what an id names never changes, and a step looks at most of its changes several times."""
+_CHANGES_AT_MOST: Final = 8192
+
+
+def _remember(oid: str, change: Change) -> Change:
+    if len(_CHANGES) >= _CHANGES_AT_MOST:
+        _CHANGES.clear()
+    _CHANGES[oid] = change
+    return change
+
+
 class StoredQueue:
     """The queue's state in a tree. Implements :class:`~modelref_git.proposals.lifecycle.Queue`."""
 
     def __init__(self, objects: ObjectBuffer, tree: str | None) -> None:
         self._objects = objects
         self._editor = TreeEditor(objects, tree)
-        self._changes: dict[str, Change] = {}
-        """Changes by blob id, so that one that a step looks at again is not parsed again."""
         self.tree = tree
         self.header = Header()
         if tree is not None:
@@ -67,9 +77,7 @@ class StoredQueue:
             entry = self._editor.get(path)
             if entry is None:
                 continue
-            if entry.oid not in self._changes:
-                self._changes[entry.oid] = Change.from_state(self._row(path, entry.oid))
-            return self._changes[entry.oid]
+            return _CHANGES.get(entry.oid) or _remember(entry.oid, Change.from_state(self._row(path, entry.oid)))
         return None
 
     def put_change(self, change: Change, before: Change | None) -> None:
@@ -77,7 +85,7 @@ class StoredQueue:
         path = layout.numbered_path(f"changes/{folder_of(change.status)}", change.change_id)
         if before is not None and folder_of(before.status) != folder_of(change.status):
             self._editor.remove(layout.numbered_path(f"changes/{folder_of(before.status)}", change.change_id))
-        self._changes[self._write(path, change.as_state())] = change
+        _remember(self._write(path, change.as_state()), change)
         was_open = before is not None and before.is_open
         if change.is_open != was_open:
             self._index(change)
