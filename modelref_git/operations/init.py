@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from modelref_git.proposals.events import INIT, Event
 from modelref_git.records import quality, shipped
 from modelref_git.records.categories import CATEGORIES
 from modelref_git.store import layout, log
-from modelref_git.store.git import GitStore
+from modelref_git.store.git import GitStore, user_config
 from modelref_git.store.log import Clock, Step
 from modelref_git.store.trees import TreeEditor
 
@@ -49,29 +48,14 @@ def init_repository(
         Conflict: the folder holds a dataset repository, or a branch ``main``, already.
         UsageFault: no owner is given, and git has none configured.
     """
-    if path.exists() and not path.is_dir():
-        raise Conflict(f"{path} is a file")
     existing = _existing(path)
-    if existing is not None:
-        if existing.is_dataset:
-            raise Conflict(f"{path} holds a dataset repository already")
-        if existing.refs.read(layout.MAIN) is not None:
-            raise Conflict(
-                f"{path} has a branch main already", hint="make the dataset repository in a folder of its own"
-            )
+    member = _owner(existing, owner, email)
     if dry_run:
         with tempfile.TemporaryDirectory() as scratch:
             there = Path(scratch) / "dataset"
             answer = init_repository(there, bare=bare, empty=empty, owner=owner, email=email, clock=clock)
         return {**answer, "path": str(path.absolute())}
-    made = not path.exists()
     store = existing or GitStore.create(path, bare=bare)
-    try:
-        member = _owner(store, owner, email)
-    except UsageFault:
-        if existing is None:
-            _remove_empty(store, path, made)
-        raise
     files = dict(_files(member, empty=empty))
 
     def decide(step: Step) -> dict[str, Any]:
@@ -93,24 +77,32 @@ def init_repository(
 
 
 def _existing(path: Path) -> GitStore | None:
-    """The repository whose top is *path* itself; one that it merely lies in does not count."""
+    """The repository whose top is *path* itself; one that it merely lies in does not count.
+
+    Raises:
+        Conflict: a dataset repository cannot be made there.
+    """
+    if path.exists() and not path.is_dir():
+        raise Conflict(f"{path} is a file")
     bare = (path / "HEAD").is_file() and (path / "objects").is_dir()
     if not bare and not (path / ".git").exists():
         return None
     try:
-        return GitStore.open(path, upward=False)
+        store = GitStore.open(path, upward=False)
     except NotFound as fault:
         raise Conflict(f"{path} holds something of Git's that cannot be opened as a repository") from fault
+    if store.is_dataset:
+        raise Conflict(f"{path} holds a dataset repository already")
+    if store.refs.read(layout.MAIN) is not None:
+        raise Conflict(f"{path} has a branch main already", hint="make the dataset repository in a folder of its own")
+    return store
 
 
-def _remove_empty(store: GitStore, path: Path, made: bool) -> None:
-    """Take back a repository that was made a moment ago, and holds nothing."""
-    shutil.rmtree(path if made else store.git_dir)
-
-
-def _owner(store: GitStore, owner: str | None, email: str | None) -> Member:
-    name = store.config("user.name")
-    address = email or store.config("user.email")
+def _owner(store: GitStore | None, owner: str | None, email: str | None) -> Member:
+    """The first approver; nothing is made before it is known."""
+    config = store.config if store is not None else user_config
+    name = config("user.name")
+    address = email or config("user.email")
     if owner is None and not name:
         raise UsageFault(
             "the dataset needs an owner, and git has no user.name",

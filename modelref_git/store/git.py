@@ -200,4 +200,18 @@ class GitStore:
         return self.refs.read(layout.QUEUE) is not None
 
 
+def user_config(key: str) -> str | None:
+    """A value of git's configuration where there is no repository: the user's, else the system's, or ``None``."""
+    for find in (
+        pygit2.Config.get_global_config,
+        pygit2.Config.get_xdg_config,
+        pygit2.Config.get_system_config,
+    ):
+        try:
+            return str(find()[key])
+        except (OSError, KeyError, ValueError):
+            continue
+    return None
+
+
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}

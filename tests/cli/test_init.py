@@ -137,3 +137,14 @@ def test_a_folder_with_a_broken_repository_is_refused_and_the_one_around_it_left
     assert (answer.code, answer.out) == (4, b"")
     assert around.refs() == before
     assert list((inner / ".git").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [(), ("--bare",)])
+def test_without_an_owner_nothing_is_made_and_nothing_of_the_folders_is_lost(
+    tmp_path: Path, kind: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("years of work", encoding="utf-8")
+    assert call("init", str(folder), *kind).code == 2
+    assert [(path.name, path.read_text()) for path in folder.iterdir()] == [("thesis.txt", "years of work")]
