@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -15,6 +15,9 @@ from modelref_git.cli import render
 
 if TYPE_CHECKING:
     from modelref_git.operations.context import Context
+
+WARNINGS_SHOWN: Final = 50
+"""So many warnings are told one by one: a bulk of thousands can have one for each record."""
 
 Text = Callable[[Any], str | Iterable[str]]
 """Makes of an answer the lines for people."""
@@ -32,6 +35,8 @@ class App:
     quiet: bool = False
     verbose: bool = False
     warnings: list[str] = field(default_factory=list)
+    warned: int = 0
+    """How many warnings there were, told or not."""
 
     @property
     def path(self) -> Path:
@@ -52,6 +57,9 @@ class App:
 
     def warn(self, text: str) -> None:
         """Tell something on stderr. With ``--json`` it waits, so that an error is the only document there."""
+        self.warned += 1
+        if self.warned > WARNINGS_SHOWN:
+            return
         if self.json:
             self.warnings.append(text)
         elif not self.quiet:
@@ -74,6 +82,7 @@ class App:
             self.talk("dry run: nothing was changed")
         lines = text(answer)
         render.write(lines if isinstance(lines, str) else "".join(f"{line}\n" for line in lines))
+        self._flush_warnings()
 
     def show_lines(self, answers: Iterable[Any], text: Callable[[Any], str]) -> None:
         """Write answers as JSON lines, or one line each for people."""
@@ -82,10 +91,14 @@ class App:
         self._flush_warnings()
 
     def _flush_warnings(self) -> None:
-        for warning in self.warnings:
-            if not self.quiet:
+        """Tell what had to wait, and how much was not told."""
+        if not self.quiet:
+            for warning in self.warnings:
                 sys.stderr.write(f"warning: {warning}\n")
+            if self.warned > WARNINGS_SHOWN:
+                sys.stderr.write(f"warning: and {self.warned - WARNINGS_SHOWN} more like these\n")
         self.warnings.clear()
+        self.warned = 0
 
     @contextmanager
     def progress(self, label: str, total: int | None = None) -> Iterator[Callable[[], None]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -92,7 +92,9 @@ def check_waivers(allow: Sequence[str]) -> None:
     Raises:
         UsageFault: a word of *allow* is neither a quality rule nor ``*``.
     """
-    known = {rule.id for rule in quality.RULES} | {ALLOW_ALL}
+    from modelref_git.records.normal import WARNING_RULES
+
+    known = {rule.id for rule in quality.RULES} | {*WARNING_RULES, ALLOW_ALL}
     unknown = sorted(set(allow) - known)
     if unknown:
         raise UsageFault(f"{unknown[0]!r} is no quality rule", hint=f"what can be waived is {', '.join(sorted(known))}")
@@ -194,23 +196,39 @@ def _carry_remainder(record: dict[str, Any], old: dict[str, Any] | None) -> list
 def _check_quality(
     config: DatasetConfig, request: Request, name: str, record: dict[str, Any], old: dict[str, Any] | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The rules that were waived, and the warnings; what the dataset's configuration calls an error refuses.
+
+    Raises:
+        Invalid: with every fault of severity error that is not waived.
+    """
     refused, waived, warnings = [], [], []
-    for rule, problem in quality.check_names(request.category, name, record):
-        severity = config.rules.get(rule.id, rule.severity)
-        if rule.id == KEY_MISMATCH:
-            if old is not None and old.get("name") == record.get("name"):
-                continue  # the live record has that name already: not a new difference
-            severity = "warning" if request.importing and severity == "error" else severity
-        if severity == "error" and not {rule.id, ALLOW_ALL} & set(request.allow):
+    for usual, problem in _findings(request, name, record, old):
+        severity = config.rules.get(problem.rule, usual)
+        if problem.rule == KEY_MISMATCH and request.importing and severity == "error":
+            severity = "warning"
+        if severity == "error" and not {problem.rule, ALLOW_ALL} & set(request.allow):
             refused.append(problem)
         elif severity == "error":
-            waived.append(rule.id)
+            waived.append(problem.rule)
         elif severity == "warning":
-            warnings.append(f"{request.category} {name!r}: {problem.message}")
+            warnings.append(f"{request.category} {name!r}: {problem.message} at {problem.path}")
     if refused:
-        rules = " ".join(f"--allow {problem.rule}" for problem in refused)
+        rules = " ".join(f"--allow {rule}" for rule in dict.fromkeys(problem.rule for problem in refused))
         raise Invalid.of(f"record {name!r}", refused, hint=f"if it is meant so, waive the rule: {rules}")
-    return tuple(waived), tuple(warnings)
+    return tuple(dict.fromkeys(waived)), tuple(warnings)
+
+
+def _findings(
+    request: Request, name: str, record: dict[str, Any], old: dict[str, Any] | None
+) -> Iterator[tuple[str, Problem]]:
+    """``(usual severity, fault)`` by every quality rule."""
+    for rule, problem in quality.check_names(request.category, name, record):
+        if rule.id != KEY_MISMATCH or old is None or old.get("name") != record.get("name"):
+            yield rule.severity, problem  # a live record that has that name already is no new difference
+    if request.category in CATEGORIES:
+        from modelref_git.records import normal
+
+        yield from (("warning", problem) for problem in normal.warnings(request.category, record))
 
 
 def _stamped(step: Step, given: Any, old: dict[str, Any] | None, person: Person) -> dict[str, Any]:

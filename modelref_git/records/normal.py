@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _TEXT: Final = "text_generation"
 
+WARNING_RULES: Final = ("record.unknown_field", RECORD_TYPES.rule, CONTROLNET_STYLES.rule, "text.two_slashes")
+"""The rules behind :func:`warnings`."""
+
 
 def normalise(
     category: str, record: Mapping[str, Any], *, before: Mapping[str, Any] | None = None, open_values: bool = False

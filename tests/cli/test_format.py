@@ -6,11 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from modelref_git.proposals.actors import Actor
-from modelref_git.proposals.events import Event
-from modelref_git.store import layout
-from modelref_git.store.log import Step
-from modelref_git.store.trees import TreeEditor
 from tests.support.world import World
 
 
@@ -18,16 +13,7 @@ from tests.support.world import World
 def newer(world: World) -> World:
     """A dataset repository as a later version would leave it."""
 
-    def decide(step: Step) -> None:
-        dataset = step.dataset()
-        editor = TreeEditor(step.objects, dataset.tree)
-        data = dataset.config_bytes.replace(b"format = 1", b"format = 2")
-        editor.put(layout.CONFIG, step.objects.add("blob", data))
-        actor = Actor("1", "olivia")
-        main = step.commit(editor.write(), [step.main], step.author(actor), "import: newer\n\nActor: olivia#1\n")
-        step.append(Event("import", actor, 0, 0, main=main, headline="newer"), keeps=[main])
-
-    world.context().write(decide)
+    world.rewrite_config(b"format = 1", b"format = 2")
     return world
 
 

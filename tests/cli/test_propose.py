@@ -239,3 +239,32 @@ def test_a_blank_note_is_no_note(world: World) -> None:
     change = world.run("propose", "delete", "clip", "ViT-L/14", "--note", "  ", actor=CAROL).ok().json
     assert "notes" not in change
     assert "Note:" not in world.git("log", "-1", "--format=%B", f"proposals/{change['change_id']}")
+
+
+def test_unknown_fields_and_values_are_told_and_kept(world: World) -> None:
+    answer = world.run(
+        *("propose", "create", "controlnet", "--name", "c1", "--set", "/controlnet_style=control_new"),
+        *("--set", "/extra=1"),
+        actor=CAROL,
+    ).ok()
+    assert answer.json["payload"]["extra"] == 1
+    told = answer.err.decode()
+    assert "Unknown field: extra at /extra" in told
+    assert "control_new at /controlnet_style" in told
+
+
+def test_a_dataset_may_refuse_unknown_fields(world: World) -> None:
+    world.rewrite_config(b"[rules]\n", b'[rules]\n"record.unknown_field" = "error"\n')
+    words = ("propose", "create", "clip", "--name", "c1", "--set", "/extra=1")
+    refused = world.run(*words, actor=CAROL)
+    assert (refused.code, refused.error["details"][0]["rule"]) == (5, "record.unknown_field")
+    assert world.run(*words, "--allow", "record.unknown_field", actor=CAROL).ok().err == b""
+
+
+def test_many_warnings_are_told_in_part(world: World, tmp_path: Path) -> None:
+    lines = [{"operation": "create", "category": "clip", "payload": {"name": f"m{n}", "extra": n}} for n in range(60)]
+    bulk = tmp_path / "bulk.jsonl"
+    bulk.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    told = world.run("propose", "bulk", str(bulk), actor=CAROL).ok().err.decode().splitlines()
+    assert len(told) == 51
+    assert told[-1] == "warning: and 10 more like these"

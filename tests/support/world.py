@@ -20,7 +20,12 @@ from modelref_git.operations.drafting import Request
 from modelref_git.operations.init import init_repository
 from modelref_git.operations.propose import editing, propose_create, propose_delete, propose_update
 from modelref_git.operations.review import Pick, review_changes
+from modelref_git.proposals.actors import Actor
+from modelref_git.proposals.events import Event
+from modelref_git.store import layout
 from modelref_git.store.git import GitStore
+from modelref_git.store.log import Step
+from modelref_git.store.trees import TreeEditor
 from tests.support.calls import Answer, call
 
 OWNER = "olivia#1"
@@ -135,6 +140,20 @@ class World:
         """Apply a batch; gives the ids of its changes."""
         answer = apply_changes(self.context(actor), (), batch_id=batch_id, job_id=job_id)
         return [row["change_id"] for row in answer["applied"]]
+
+    def rewrite_config(self, old: bytes, new: bytes) -> None:
+        """Put *new* in the place of *old* in the configuration, as an administrative event of a later version might."""
+
+        def decide(step: Step) -> None:
+            dataset = step.dataset()
+            editor = TreeEditor(step.objects, dataset.tree)
+            data = dataset.config_bytes.replace(old, new)
+            editor.put(layout.CONFIG, step.objects.add("blob", data))
+            actor = Actor.parse(OWNER)
+            main = step.commit(editor.write(), [step.main], step.author(actor), f"import: newer\n\nActor: {OWNER}\n")
+            step.append(Event("import", actor, 0, 0, main=main, headline="newer"), keeps=[main])
+
+        self.context().write(decide)
 
     def add_category(self, name: str, schema: Mapping[str, Any] = OPEN_SCHEMA) -> None:
         """Add a category of one's own; any object is a record of it unless *schema* says otherwise."""
