@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,8 +48,17 @@ class Draft:
     warnings: tuple[str, ...]
 
 
-def draft(step: Step, dataset: DatasetTree, person: Person, request: Request) -> Draft:
+def draft(
+    step: Step,
+    dataset: DatasetTree,
+    person: Person,
+    request: Request,
+    leaving: Container[tuple[str, str]] = (),
+) -> Draft:
     """Check *request* against the dataset, and hold its proposal's commit.
+
+    *leaving* are the records, by category and name, that the same step proposes to delete: a rename may take a
+    look-alike of one of them.
 
     The order of the checks is the one that the queue's clients know: the category, the record, the role, the name,
     then whether the record exists.
@@ -74,7 +83,7 @@ def draft(step: Step, dataset: DatasetTree, person: Person, request: Request) ->
     problems = _structural(request.category, name)
     if problems:
         raise Invalid.of(f"the name {name!r}", problems)
-    _check_existence(step, dataset, request, name, live)
+    _check_existence(step, dataset, request, name, live, leaving)
     blob = None
     if record is not None:
         data = canonical_bytes(record, schema, name)
@@ -244,7 +253,14 @@ def _stamped(step: Step, given: Any, old: dict[str, Any] | None, person: Person)
     return stamps | {"updated_at": step.time, "updated_by": str(person.actor)}
 
 
-def _check_existence(step: Step, dataset: DatasetTree, request: Request, name: str, live: str | None) -> None:
+def _check_existence(
+    step: Step,
+    dataset: DatasetTree,
+    request: Request,
+    name: str,
+    live: str | None,
+    leaving: Container[tuple[str, str]],
+) -> None:
     category = request.category
     if request.operation == CREATE:
         if live is not None:
@@ -253,7 +269,7 @@ def _check_existence(step: Step, dataset: DatasetTree, request: Request, name: s
                 hint=f"to change it: modelref-git propose update {category} {name!r}",
             )
         other = dataset.look_alike(category, name)
-        if other is not None and not _is_being_deleted(step, category, other):
+        if other is not None and (category, other) not in leaving and not _is_being_deleted(step, category, other):
             raise Conflict(
                 f"{category} has a record {other!r}, which differs from {name!r} by letter case or Unicode form only",
                 hint="propose the delete of that one first, to rename it",
@@ -303,6 +319,6 @@ def _commit(
     return Proposal(request.operation, request.category, name, person.actor, note, commit, base, live, blob)
 
 
-def rivals(step: Step, proposal: Proposal, besides: Sequence[int] = ()) -> list[int]:
+def rivals(step: Step, proposal: Proposal) -> list[int]:
     """The open changes of the same record, or of a look-alike of it."""
-    return [n for n in step.queue.open_changes(proposal.category, proposal.name) if n not in besides]
+    return list(step.queue.open_changes(proposal.category, proposal.name))

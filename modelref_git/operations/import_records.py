@@ -76,6 +76,8 @@ def import_source(
         step.warnings += wanted.warnings
         if options.as_proposals:
             drafts = list(_drafts(step, dataset, person, wanted))
+            if wanted.rejected and not options.keep_going:
+                raise _refusal(path, wanted.rejected)
             return wanted.as_json(enqueue(step, person, drafts))
         _import_into_main(step, dataset, source, person, wanted, options, path)
         return wanted.as_json([])
@@ -224,9 +226,10 @@ def _rejected(entry: SourceEntry, problems: Iterable[Problem]) -> dict[str, Any]
 
 def _drafts(step: Step, dataset: DatasetTree, person: Person, wanted: _Survey) -> Iterator[Draft]:
     kept = []
+    leaving = {(request.category, request.name or "") for request in wanted.requests if request.operation == DELETE}
     for request in wanted.requests:
         try:
-            made = draft(step, dataset, person, request)
+            made = draft(step, dataset, person, request, leaving)
         except Conflict as fault:  # a look-alike of a live record
             details = [{"path": "/name", "message": fault.message, "rule": "name.look_alike"}]
             wanted.rejected.append({"name": request.name, "details": details})

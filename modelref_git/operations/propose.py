@@ -10,7 +10,6 @@ from modelref_git.errors import Conflict, Invalid, ModelrefError, Problem, Usage
 from modelref_git.operations.answers import pending_record
 from modelref_git.operations.context import Context, Person
 from modelref_git.operations.drafting import Draft, Request, check_waivers, draft, missing_record, rivals
-from modelref_git.proposals.actors import Actor
 from modelref_git.proposals.events import CREATE, DELETE, ENQUEUE, OPERATIONS, UPDATE, Event
 from modelref_git.records import codec, pointer
 from modelref_git.records.json_text import same
@@ -157,13 +156,17 @@ def propose_bulk(
         person = ctx.person(dataset.config)
         person.require_requestor("propose")
         drafts, errors = [], []
+        leaving: set[tuple[str, str]] = set()
         for line in rows:
             if line.request is not None:
                 check_waivers(line.request.allow)
             try:
                 if line.request is None:
                     raise line.fault or UsageFault("an empty line")
-                drafts.append(draft(step, dataset, person, _checked_update(dataset, line.request)))
+                made = draft(step, dataset, person, _checked_update(dataset, line.request), leaving)
+                drafts.append(made)
+                if made.proposal.operation == DELETE:
+                    leaving.add((made.proposal.category, made.proposal.name))
             except ModelrefError as fault:
                 errors.append(_line_error(line.number, fault))
             progress()
@@ -189,7 +192,7 @@ def _checked_update(dataset: DatasetTree, request: Request) -> Request:
     return request
 
 
-def enqueue(step: Step, person: Person, drafts: Sequence[Draft], *, actor: Actor | None = None) -> list[int]:
+def enqueue(step: Step, person: Person, drafts: Sequence[Draft]) -> list[int]:
     """Append the ``enqueue`` event of *drafts*; gives their change ids."""
     if not drafts:
         return []
@@ -198,7 +201,7 @@ def enqueue(step: Step, person: Person, drafts: Sequence[Draft], *, actor: Actor
     pairs = list(zip(change_ids, drafts, strict=True))
     event = Event(
         ENQUEUE,
-        actor or person.actor,
+        person.actor,
         0,
         0,
         change_ids=change_ids,

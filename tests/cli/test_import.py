@@ -170,3 +170,25 @@ def test_a_dry_run_answers_the_same_and_writes_nothing(fresh: World, tmp_path: P
     assert dry == {**fresh.run("import", source).ok().json, "dry_run": True}
     bad = v2_file(tmp_path / "blip.json", {"a": {"name": 7}})
     assert fresh.run("import", bad, "--dry-run").code == 5
+
+
+def test_a_look_alike_of_a_live_record_refuses_the_whole_of_an_import_unless_it_keeps_going(
+    fresh: World, tmp_path: Path
+) -> None:
+    fresh.run("import", v2_file(tmp_path / "clip.json", {"Same": clip("Same")})).ok()
+    other = jsonl(tmp_path / "other.jsonl", clip("same"), clip("b"))
+    before = fresh.refs()
+    refused = fresh.run("import", other, "--category", "clip", "--as-proposals")
+    assert (refused.code, refused.out, fresh.refs()) == (5, b"", before)
+    assert [row["rule"] for row in refused.error["details"]] == ["name.look_alike"]
+    going = fresh.run("import", other, "--category", "clip", "--as-proposals", "--keep-going")
+    assert (going.code, going.json["created"], len(going.json["change_ids"])) == (5, 1, 1)
+
+
+def test_an_import_that_renames_by_case_proposes_the_delete_and_the_create(fresh: World, tmp_path: Path) -> None:
+    fresh.run("import", v2_file(tmp_path / "clip.json", {"Same": clip("Same")})).ok()
+    source = v2_file(tmp_path / "clip.json", {"same": clip("same")})
+    answer = fresh.run("import", source, "--as-proposals", "--prune").ok().json
+    assert (answer["created"], answer["deleted"], answer["rejected"]) == (1, 1, [])
+    fresh.apply(fresh.approve(*answer["change_ids"]))
+    assert fresh.run("ls", "clip").ok().json == ["same"]

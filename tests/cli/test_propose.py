@@ -268,3 +268,15 @@ def test_many_warnings_are_told_in_part(world: World, tmp_path: Path) -> None:
     told = world.run("propose", "bulk", str(bulk), actor=CAROL).ok().err.decode().splitlines()
     assert len(told) == 51
     assert told[-1] == "warning: and 10 more like these"
+
+
+def test_a_bulk_may_delete_a_record_and_then_create_its_look_alike(world: World) -> None:
+    lines = [
+        {"operation": "delete", "category": "clip", "model_name": "ViT-L/14"},
+        {"operation": "create", "category": "clip", "payload": {"name": "vit-l/14"}},
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    ids = world.run("propose", "bulk", "-", actor=CAROL, stdin=text).ok().json["change_ids"]
+    world.apply(world.approve(*ids))
+    assert "vit-l/14" in world.run("ls", "clip").ok().json
+    assert world.run("propose", "bulk", "-", actor=CAROL, stdin=text.splitlines(keepends=True)[1]).code == 5
