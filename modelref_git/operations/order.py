@@ -6,6 +6,7 @@ is read off the history of ``main``, with a cache that may be deleted at any tim
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,9 +78,10 @@ def appearance(store: GitStore, commit: str, category: str) -> list[str]:
             elif name not in order:
                 order[name] = None
     if len(walked) >= _CACHED_FROM:
-        store.disk.make_folder(path.parent)
         text = json.dumps({"commit": commit, "names": list(order)}, ensure_ascii=True)
-        store.disk.write_file(path, text.encode(), sync=False)
+        with contextlib.suppress(OSError):  # a reader need not be allowed to write
+            store.disk.make_folder(path.parent)
+            store.disk.write_file(path, text.encode(), sync=False)
     return list(order)
 
 
