@@ -33,6 +33,9 @@ class KeyOrder:
 
     labels: Mapping[str, str]
     """Every named key in order, each with its text as it stands before a value: ``"name": ``."""
+    merge: tuple[Any, ...] = ()
+    """The hints ``x-merge`` that the schema gives for a value here (see `merge.MergeHints`); no matter of order, but
+    found on the same walk."""
     _schemas: Mapping[str, tuple[Any, ...]] = field(default_factory=dict, repr=False)
     _others: tuple[Any, ...] = field(default=(), repr=False)
     _items: tuple[Any, ...] = field(default=(), repr=False)
@@ -139,6 +142,7 @@ def _order(schemas: tuple[Any, ...], root: Any) -> KeyOrder:
     named: dict[str, tuple[Any, ...]] = {}
     others: tuple[Any, ...] = ()
     items: tuple[Any, ...] = ()
+    merge: tuple[Any, ...] = ()
     for node in _branches(schemas, root):
         properties = node.get("properties")
         if isinstance(properties, dict):
@@ -146,9 +150,11 @@ def _order(schemas: tuple[Any, ...], root: Any) -> KeyOrder:
                 named[key] = (*named.get(key, ()), schema)
         others += _if_schema(node.get("additionalProperties"))
         items += _if_schema(node.get("items"))
-    if not (named or others or items):
+        if "x-merge" in node:
+            merge += (node["x-merge"],)
+    if not (named or others or items or merge):
         return KeyOrder.NONE
-    return KeyOrder({key: f"{_quoted(key)}: " for key in named}, named, others, items, root)
+    return KeyOrder({key: f"{_quoted(key)}: " for key in named}, merge, named, others, items, root)
 
 
 def _branches(schemas: Iterable[Any], root: Any) -> Iterator[dict[str, Any]]:

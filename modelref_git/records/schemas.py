@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator
 
+    from modelref_git.records.merge import MergeHints
+
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 """The only dialect that schemas of a dataset may be written in."""
 
@@ -71,6 +73,13 @@ class Schema:
         The stored form of a record (`normal.normalise`) satisfies such a schema by construction.
         """
         return self._data == shipped.schema_bytes(self.category)
+
+    @cached_property
+    def merge_hints(self) -> MergeHints:
+        """How two sides' changes of a record are merged, from the hints ``x-merge``."""
+        from modelref_git.records.merge import MergeHints
+
+        return MergeHints.of_order(self.order)
 
     def problems(self, record: Mapping[str, Any]) -> list[Problem]:
         """Every fault of a stored record, in the order of the places. The member ``_legacy`` is not looked at."""
