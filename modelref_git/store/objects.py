@@ -6,6 +6,7 @@ Everything here is pure but :class:`ObjectBuffer`, which reads what it does not 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -44,6 +45,8 @@ class Commit:
     committer: Signature
     message: str
     id: str = ""
+    signature: str = ""
+    """The armored signature as its program made it, ending in a line break; empty for an unsigned commit."""
 
     @property
     def subject(self) -> str:
@@ -51,16 +54,20 @@ class Commit:
         return self.message.partition("\n")[0]
 
     def encode(self) -> bytes:
-        """The commit object's payload."""
+        """The commit object's payload. What is signed is that of the same commit without its signature."""
         lines = [b"tree " + self.tree.encode()]
         lines += [b"parent " + parent.encode() for parent in self.parents]
-        lines += [b"author " + self.author.encode(), b"committer " + self.committer.encode(), b""]
+        lines += [b"author " + self.author.encode(), b"committer " + self.committer.encode()]
+        if self.signature:
+            lines.append(b"gpgsig " + self.signature.removesuffix("\n").replace("\n", "\n ").encode())
+        lines.append(b"")
         return b"\n".join(lines) + b"\n" + self.message.encode()
 
     @classmethod
     def decode(cls, oid: str, payload: bytes) -> Commit:
-        """Read a commit; headers that are not ours (signatures, encodings) are passed over."""
+        """Read a commit; headers that are not ours (encodings, merged tags) are passed over."""
         head, _, message = payload.partition(b"\n\n")
+        head, signature = _split_head(head)
         tree, parents = "", []
         author = committer = Signature("", "", 0)
         for line in head.split(b"\n"):
@@ -73,7 +80,30 @@ class Commit:
                 author = _signature(value)
             elif key == b"committer":
                 committer = _signature(value)
-        return cls(tree, tuple(parents), author, committer, message.decode("utf-8", "replace"), oid)
+        return cls(tree, tuple(parents), author, committer, message.decode("utf-8", "replace"), oid, signature)
+
+
+_SIGNED: Final = re.compile(rb"\ngpgsig(-sha256)? ([^\n]*(?:\n [^\n]*)*)")
+"""A header with a signature, and the lines that go on with it."""
+
+
+def split_signature(payload: bytes) -> tuple[bytes, str]:
+    """``(what was signed, the signature)`` of a commit's payload; the signature is empty if there is none.
+
+    What was signed is the payload without the signature's header, and without the one that Git keeps beside it for
+    repositories of another hash. All other headers are part of what was signed. As Git does, the texts of several
+    signature headers are strung together.
+    """
+    head, blank, message = payload.partition(b"\n\n")
+    kept, signature = _split_head(head)
+    return kept + blank + message, signature
+
+
+def _split_head(head: bytes) -> tuple[bytes, str]:
+    if b"\ngpgsig" not in head:
+        return head, ""
+    ours = (text.replace(b"\n ", b"\n") + b"\n" for other, text in _SIGNED.findall(head) if not other)
+    return _SIGNED.sub(b"", head), b"".join(ours).decode("utf-8", "replace")
 
 
 def _signature(line: bytes) -> Signature:

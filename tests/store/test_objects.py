@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pygit2
@@ -8,10 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelref_git.errors import IntegrityFailure
-from modelref_git.store.objects import EMPTY_TREE, Commit, ObjectBuffer, Signature, object_id
+from modelref_git.store.objects import EMPTY_TREE, Commit, ObjectBuffer, Signature, object_id, split_signature
 from tests.store.builders import SOMEBODY, bare, commit, fsck, git
 
 OID = st.binary(min_size=20, max_size=20).map(bytes.hex)
+LINE = st.text(st.characters(codec="utf-8", exclude_characters="\n"))
+SIGNATURES = st.lists(LINE, min_size=1).map(lambda lines: "".join(f"{line}\n" for line in lines))
+HEADERS = st.tuples(
+    st.sampled_from(["encoding", "mergetag", "gpgsigs", "Gpgsig", "x-gpgsig"]), st.lists(LINE, min_size=1)
+).map(lambda row: (row[0] + " " + "\n ".join(row[1])).encode())
 PLAIN = st.text(st.characters(categories=("L", "N")), min_size=1)
 
 
@@ -30,16 +36,56 @@ def test_the_tree_without_entries_has_the_id_that_git_knows() -> None:
     names=st.tuples(PLAIN, PLAIN),
     time=st.integers(0, 2**40),
     message=st.text(st.characters(codec="utf-8")),
+    signature=st.just("") | SIGNATURES,
 )
 def test_a_commit_reads_back_as_it_was_written(
-    tree: str, parents: list[str], names: tuple[str, str], time: int, message: str
+    tree: str, parents: list[str], names: tuple[str, str], time: int, message: str, signature: str
 ) -> None:
-    written = Commit(tree, tuple(parents), Signature(names[0], "a@b", time), Signature(names[1], "", time), message)
+    author, committer = Signature(names[0], "a@b", time), Signature(names[1], "", time)
+    written = Commit(tree, tuple(parents), author, committer, message, signature=signature)
     payload = written.encode()
-    read = Commit.decode(object_id("commit", payload), payload)
-    assert (read.tree, read.parents, read.author, read.committer, read.message) == (
-        *(written.tree, written.parents, written.author, written.committer, written.message),
-    )
+    oid = object_id("commit", payload)
+    assert Commit.decode(oid, payload) == replace(written, id=oid)
+    assert split_signature(payload) == (replace(written, signature="").encode(), signature)
+
+
+@given(
+    before=st.lists(HEADERS, max_size=3),
+    after=st.lists(HEADERS, max_size=3),
+    foreign=st.none() | SIGNATURES,
+    signature=SIGNATURES,
+    message=st.none() | st.binary(),
+)
+def test_a_signature_is_split_from_what_it_signs_whatever_stands_around_it(
+    before: list[bytes], after: list[bytes], foreign: str | None, signature: str, message: bytes | None
+) -> None:
+    first = [b"tree " + EMPTY_TREE.encode(), b"author A <a@b> 1 +0000", b"committer C <c@d> 2 +0000", *before]
+    rest = b"" if message is None else b"\n\n" + message
+
+    def header(key: str, text: str) -> bytes:
+        return (f"{key} " + text.removesuffix("\n").replace("\n", "\n ")).encode()
+
+    unsigned = b"\n".join([*first, *after]) + rest
+    marks = [header("gpgsig", signature), *([] if foreign is None else [header("gpgsig-sha256", foreign)])]
+    for rows in (marks, marks[::-1]):
+        assert split_signature(b"\n".join([*first, *rows, *after]) + rest) == (unsigned, signature)
+    assert split_signature(unsigned) == (unsigned, "")
+    assert Commit.decode("", b"\n".join([*first, *marks, *after]) + rest).signature == signature
+
+
+@given(st.binary() | st.binary().map(lambda data: b"tree 0\ngpgsig " + data))
+def test_any_bytes_split_and_decode_without_a_fault(payload: bytes) -> None:
+    assert Commit.decode("", payload).signature == split_signature(payload)[1]
+
+
+def test_several_signatures_of_one_commit_are_strung_together() -> None:
+    head, tail = b"tree 0", b"\n\nm\ngpgsig no\n"
+    assert split_signature(head + b"\ngpgsig a\n b\ngpgsig  c" + tail) == (head + tail, "a\nb\n c\n")
+
+
+def test_a_signature_may_lack_its_last_line_break() -> None:
+    commit = Commit(EMPTY_TREE, (), SOMEBODY, SOMEBODY, "m\n", signature="a\nb")
+    assert commit.encode() == replace(commit, signature="a\nb\n").encode()
 
 
 @given(st.text(), st.text())
@@ -68,7 +114,7 @@ def test_headers_that_are_not_ours_are_passed_over(tmp_path: Path) -> None:
     store = bare(tmp_path / "r.git")
     head = commit(store, {"a": b"1"})
     payload = store.read(head)[1].replace(
-        b"\n\n", b"\nencoding UTF-8\ngpgsig -----BEGIN\n tree 00\n parent 11\n -----END\n\n", 1
+        b"\n\n", b"\nencoding UTF-8\nmergetag object 00\n tree 00\n parent 11\n gpgsig no\n\n", 1
     )
     assert Commit.decode("", payload) == Commit.decode("", store.read(head)[1])
 
