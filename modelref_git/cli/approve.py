@@ -30,19 +30,27 @@ def _pick(text: str) -> Pick:
 @click.option("--title", required=True, metavar="T", help="The batch's title.")
 @click.option("--reject", "rejected", multiple=True, type=int, metavar="ID", help="Reject this one in the same step.")
 @click.option("--reason", metavar="R", help="Why; needed with --reject.")
+@click.option("--ack-critical", is_flag=True, help="Critical fields were looked at a second time.")
 @dry_run_option
 @pass_app
 def command(
-    app: App, picks: tuple[Pick, ...], title: str, rejected: tuple[int, ...], reason: str | None, dry_run: bool
+    app: App,
+    picks: tuple[Pick, ...],
+    title: str,
+    rejected: tuple[int, ...],
+    reason: str | None,
+    ack_critical: bool,
+    dry_run: bool,
 ) -> None:
     """Approve changes as one titled batch.
 
-    All of them or none. A batch that is open already is joined.
+    All of them or none. A batch that is open already is joined. A change that needs more approvals stays pending.
     """
     from modelref_git.operations.review import review_changes
 
     context = app.context(dry_run=dry_run)
-    show(app, review_changes(context, picks, rejected, title=title, reason=reason), dry_run)
+    answer = review_changes(context, picks, rejected, title=title, reason=reason, acknowledged=ack_critical)
+    show(app, answer, dry_run)
 
 
 def show(app: App, answer: dict[str, Any], dry_run: bool) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import click
 
 from modelref_git.cli import render
 from modelref_git.cli.app import App, pass_app
+
+Paint = Callable[[str, str], str]
+"""Gives a text in a colour."""
 
 _MARKS = {"added": ("+", "green"), "removed": ("-", "red"), "modified": ("~", "yellow")}
 
@@ -38,24 +41,47 @@ def _text(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
         critical = ", critical" if row["is_critical"] else ""
         yield f"change {row['change_id']}: {row['operation']} {row['category']} {render.plain(row['model_name'])}"
         yield f"  ({row['net_operation']}{critical})"
-        if row["net_operation"] == "modified":
-            yield from _described(row)
-        else:
-            yield from field_lines(row["field_diffs"])
+        yield from diff_lines(row)
 
 
-def _described(row: dict[str, Any]) -> Iterator[str]:
-    """The difference of two records down to the members of lists."""
+def diff_lines(row: dict[str, Any], critical: Sequence[str] = (), paint: Paint = render.coloured) -> Iterator[str]:
+    """A PendingChangeDiff as lines; those of the fields *critical* (dotted paths) have a mark."""
+    if row["net_operation"] != "modified":
+        yield from field_lines(row["field_diffs"], critical, paint)
+        return
     from modelref_git.operations.changes import readable_difference
 
+    # Two records differ down to the members of lists.
     for line in readable_difference(row["current_state"], row["proposed_state"]):
-        yield render.coloured(f"  {line}", "yellow")
+        yield paint(_marked(f"  {line}", _is_of(line, critical)), _colour_of(line))
+    # A change of the policy has schemas besides, which are files of their own.
+    yield from field_lines(
+        (item for item in row["field_diffs"] if item["field_path"].startswith("schemas/")), (), paint
+    )
 
 
-def field_lines(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+def field_lines(
+    rows: Iterable[dict[str, Any]], critical: Sequence[str] = (), paint: Paint = render.coloured
+) -> Iterator[str]:
     """Field differences as lines: a mark, the field, and what it was and becomes."""
     for row in rows:
         mark, colour = _MARKS[row["change_type"]]
         old, new = render.value(row["old_value"]), render.value(row["new_value"])
         shown = {"added": new, "removed": old}.get(row["change_type"], f"{old} → {new}")
-        yield render.coloured(f"  {mark} {row['field_path']}: {shown}", colour)
+        line = f"  {mark} {render.plain(row['field_path'])}: {shown}"
+        yield paint(_marked(line, row["field_path"] in critical), colour)
+
+
+def _marked(line: str, is_critical: bool) -> str:
+    return f"!{line[1:]}" if is_critical else line
+
+
+def _is_of(line: str, paths: Iterable[str]) -> bool:
+    """Whether a line of a readable difference is about one of the dotted *paths*, or something within it."""
+    return any(line.startswith(path) and line[len(path) : len(path) + 1] in (":", ".", "[") for path in paths)
+
+
+def _colour_of(line: str) -> str:
+    """Added in green, removed in red, replaced in yellow."""
+    _, _, shown = line.partition(": ")
+    return {"+": "green", "-": "red"}.get(shown[:1], "yellow") if shown[1:2] == " " else "yellow"

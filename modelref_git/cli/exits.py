@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from modelref_git.cli import render
 from modelref_git.errors import ModelrefError
 
 CODES: Final = {
@@ -44,9 +45,7 @@ def tell(error: BaseException, *, as_json: bool, verbose: bool = False) -> int:
         if len(details) > _DETAILS_SHOWN:
             lines.append(f"  … and {len(details) - _DETAILS_SHOWN} more (--json lists all)")
     if code == "conflict":
-        lines += [
-            f"  change {row['change_id']}: {row['category']} {row['model_name']}" for row in details[:_DETAILS_SHOWN]
-        ]
+        lines += [_conflict(row) for row in details[:_DETAILS_SHOWN]]
     if hint:
         lines.append(f"hint: {hint}")
     if code == "internal" and verbose:
@@ -69,6 +68,18 @@ def _read(error: BaseException) -> tuple[str, str, str | None, list[dict[str, An
         return "usage", error.format_message(), None, []
     hint = "please report it in the project's issue tracker, with what the same command says after -v"
     return "internal", f"a defect of modelref-git: {type(error).__name__}: {error}", hint, []
+
+
+def _conflict(row: dict[str, Any]) -> str:
+    place = render.plain(row["path"]) or "the whole record"
+    sides = ", ".join(f"{side} {_side(row[side])}" for side in ("base", "ours", "theirs"))
+    change = row["change_id"]
+    whose = "" if change is None else f"change {change}: {row['category']} {render.plain(row['model_name'])}: "
+    return f"  {whose}{place}: {sides}"
+
+
+def _side(value: Any) -> str:
+    return "nothing" if value is None else render.shortened(render.value(value))
 
 
 def _detail(row: dict[str, Any]) -> str:

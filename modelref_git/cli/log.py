@@ -14,15 +14,16 @@ from modelref_git.cli.app import App, pass_app
 @click.command("log")
 @click.argument("category")
 @click.argument("name")
+@click.option("--at", "revision", metavar="REV", help="Up to this commit of main.")
 @pass_app
-def command(app: App, category: str, name: str) -> None:
+def command(app: App, category: str, name: str, revision: str | None) -> None:
     """Show who changed a record, when, and how.
 
     Newest first, field by field, with the change and the batch.
     """
-    from modelref_git.operations.history import record_log
+    from modelref_git.operations.record_log import record_log
 
-    app.show(record_log(app.context(), category, name), _text)
+    app.show(record_log(app.context(), category, name, revision=revision), _text)
 
 
 def _text(rows: list[dict[str, Any]]) -> Iterator[str]:

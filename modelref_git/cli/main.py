@@ -16,11 +16,21 @@ from modelref_git.errors import ModelrefError
 
 COMMANDS: Final = {
     "Start": ("init", "import", "demo"),
-    "Read": ("categories", "ls", "get", "log", "diff-revs", "export"),
-    "Propose": ("propose", "changes", "show", "diff"),
-    "Review": ("approve", "reject", "apply"),
+    "Read": ("categories", "ls", "get", "log", "blame", "diff-revs", "feed", "export"),
+    "Propose": ("propose", "status", "changes", "show", "diff", "conflicts", "withdraw"),
+    "Review": ("approve", "reject", "hold", "unhold", "apply", "revert", "purge"),
     "Audit": ("audit",),
-    "Administer": ("whoami", "member", "category", "doctor", "gc", "completion"),
+    "Administer": (
+        "whoami",
+        "member",
+        "category",
+        "policy",
+        "adopt",
+        "disown",
+        "doctor",
+        "gc",
+        "completion",
+    ),
 }
 """The commands in the order in which a person meets them."""
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelref_git.cli import render
 from modelref_git.cli.app import App, allow_option, dry_run_option, pass_app, read_input
+from modelref_git.cli.settings import settings
 from modelref_git.errors import Invalid, ModelrefError, UsageFault
+
+if TYPE_CHECKING:
+    from modelref_git.operations.rebase import Side
 
 
 def _edit_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,6 +29,11 @@ def _note_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--note", metavar="N", help="Why; shown to the approver.")(command)
 
 
+def _supersedes_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    text = "Close this open change in favour of the new one."
+    return click.option("--supersedes", type=int, metavar="ID", help=text)(command)
+
+
 @click.group("propose")
 def command() -> None:
     """Propose changes of records; an approver decides."""
@@ -36,6 +45,7 @@ def command() -> None:
 @click.option("--name", metavar="NAME", help="The record's name. Default: the one in the file.")
 @_edit_options
 @_note_option
+@_supersedes_option
 @allow_option
 @dry_run_option
 @pass_app
@@ -47,6 +57,7 @@ def create(
     values: tuple[str, ...],
     texts: tuple[str, ...],
     note: str | None,
+    supersedes: int | None,
     allow: tuple[str, ...],
     dry_run: bool,
 ) -> None:
@@ -57,9 +68,9 @@ def create(
     if file is None and not values and not texts:
         raise UsageFault("no record is given", hint="name a FILE (- for standard input), or use --set")
     payload = _read_record(file) if file is not None else {}
-    payload = editing(_settings(values, texts), ())(payload)
+    payload = editing(settings(values, texts), ())(payload)
     request = Request("create", category, name, payload, note, allow)
-    _show(app, propose_create(app.context(dry_run=dry_run), request), dry_run)
+    _show(app, propose_create(app.context(dry_run=dry_run), request, supersedes=supersedes), dry_run)
 
 
 @command.command("update")
@@ -71,6 +82,7 @@ def create(
 @click.option("--edit", "in_editor", is_flag=True, help="Open today's record in $EDITOR.")
 @click.option("--base", metavar="REV", help="The revision that FILE was edited from.")
 @_note_option
+@_supersedes_option
 @allow_option
 @dry_run_option
 @pass_app
@@ -85,6 +97,7 @@ def update(
     in_editor: bool,
     base: str | None,
     note: str | None,
+    supersedes: int | None,
     allow: tuple[str, ...],
     dry_run: bool,
 ) -> None:
@@ -100,10 +113,11 @@ def update(
     context = app.context(dry_run=dry_run)
     request = Request("update", category, name, None, note, allow)
     if edits:
-        answer = propose_update(context, request, edit=editing(_settings(values, texts), removals))
+        edit = editing(settings(values, texts), removals)
+        answer = propose_update(context, request, edit=edit, supersedes=supersedes)
     elif file is not None:
         request = Request("update", category, name, _read_record(file), note, allow)
-        answer = propose_update(context, request, base=base)
+        answer = propose_update(context, request, base=base, supersedes=supersedes)
     else:
         before = render.to_json(current_record(context, category, name))
         after = click.edit(before, extension=".json")
@@ -112,7 +126,7 @@ def update(
             app.talk("nothing was changed in the editor, so nothing is proposed")
             return
         answer = _from_editor(after, lambda payload: propose_update(
-            context, Request("update", category, name, payload, note, allow)
+            context, Request("update", category, name, payload, note, allow), supersedes=supersedes
         ))  # fmt: skip
     _show(app, answer, dry_run)
 
@@ -121,14 +135,39 @@ def update(
 @click.argument("category")
 @click.argument("name")
 @_note_option
+@_supersedes_option
 @dry_run_option
 @pass_app
-def delete(app: App, category: str, name: str, note: str | None, dry_run: bool) -> None:
+def delete(app: App, category: str, name: str, note: str | None, supersedes: int | None, dry_run: bool) -> None:
     """Propose to take a record out of the dataset."""
     from modelref_git.operations.drafting import Request
     from modelref_git.operations.propose import propose_delete
 
-    _show(app, propose_delete(app.context(dry_run=dry_run), Request("delete", category, name, None, note)), dry_run)
+    request = Request("delete", category, name, None, note)
+    _show(app, propose_delete(app.context(dry_run=dry_run), request, supersedes=supersedes), dry_run)
+
+
+@command.command("rebase")
+@click.argument("change_id", metavar="ID", type=int)
+@_edit_options
+@click.option(
+    "--take",
+    type=click.Choice(["mine", "theirs"]),
+    help="Settle conflicts: mine is what is proposed, theirs what is on main now.",
+)
+@dry_run_option
+@pass_app
+def rebase(
+    app: App, change_id: int, values: tuple[str, ...], texts: tuple[str, ...], take: Side | None, dry_run: bool
+) -> None:
+    """Bring an open proposal up to today's main.
+
+    Fields that one side changed are merged. Where both changed one, say whose value stands, or set another.
+    """
+    from modelref_git.operations.rebase import propose_rebase
+
+    context = app.context(dry_run=dry_run)
+    _show(app, propose_rebase(context, change_id, settings=settings(values, texts), take=take), dry_run)
 
 
 @command.command("bulk")
@@ -159,7 +198,8 @@ def bulk(app: App, file: str, atomic: bool, allow: tuple[str, ...], dry_run: boo
 
 def _bulk_text(answer: dict[str, Any]) -> str:
     ids = answer["change_ids"]
-    return f"{len(ids)} changes" + (f": {ids[0]}-{ids[-1]}" if ids else "") + "\n"
+    span = "" if not ids else f": {ids[0]}" if len(ids) == 1 else f": {ids[0]}-{ids[-1]}"
+    return f"{render.counted(len(ids), 'change')}{span}\n"
 
 
 def _show(app: App, answer: dict[str, Any], dry_run: bool) -> None:
@@ -182,28 +222,6 @@ def _object(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Invalid.of(what, [Problem("", "a record is a JSON object", "json.object")])
     return value
-
-
-def _settings(values: tuple[str, ...], texts: tuple[str, ...]) -> list[tuple[str, Any]]:
-    return [(where, _json_or_text(text)) for where, text in map(_split, values)] + [_split(text) for text in texts]
-
-
-def _split(setting: str) -> tuple[str, str]:
-    where, equals, text = setting.partition("=")
-    if not equals or (where and not where.startswith("/")):
-        raise UsageFault(f"{setting!r} is not of the form POINTER=VALUE", hint="for example: --set /nsfw=true")
-    return where, text
-
-
-def _json_or_text(text: str) -> Any:
-    from modelref_git.records.json_text import parse
-
-    try:
-        return parse(text, what="the value")
-    except Invalid as fault:
-        if all(row["rule"] == "json.syntax" for row in fault.details):
-            return text
-        raise
 
 
 def _from_editor(text: str, propose: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:

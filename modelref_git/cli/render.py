@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -75,6 +75,16 @@ def value(item: Any) -> str:
     return text if text.isprintable() else json.dumps(item)
 
 
+def counted(count: int, what: str) -> str:
+    """*count* and what is counted: ``1 change``, ``2 changes``."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def shortened(text: str, width: int = 80) -> str:
+    """A text of at most *width* characters, its end cut off where it has more; ``--json`` has it whole."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
 def when(seconds: int | None) -> str:
     """A time for people, in UTC."""
     return "" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
@@ -87,8 +97,8 @@ def change_line(row: dict[str, Any]) -> str:
     return f"change {row['change_id']}: {row['operation']} {row['category']} {name}: {row['status']}{batch}"
 
 
-def coloured(text: str, colour: str) -> str:
-    """*text* in a colour on a terminal that wants one."""
-    if not is_terminal() or "NO_COLOR" in os.environ:
+def coloured(text: str, colour: str, *, stream: TextIO | None = None) -> str:
+    """*text* in a colour where *stream* (stdout unless given) is a terminal that wants one."""
+    if not (stream or sys.stdout).isatty() or "NO_COLOR" in os.environ:
         return text
     return click.style(text, fg=colour)

@@ -13,7 +13,7 @@ from modelref_git.cli.app import App, pass_app
 @pass_app
 def command(app: App) -> None:
     """Tell as whom you act here, and with which roles."""
-    from modelref_git.operations.administer import whoami
+    from modelref_git.operations.members import whoami
 
     app.show(whoami(app.context()), _text)
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from modelref_git.errors import NotFound
 from modelref_git.proposals.header import POLICY
-from modelref_git.proposals.lifecycle import Change
+from modelref_git.proposals.queue import Change
 from modelref_git.records import codec, text
 from modelref_git.store.objects import ObjectBuffer
 from modelref_git.store.state import StoredQueue
@@ -26,7 +26,17 @@ _WIRE_FIELDS: Final = (
 STAMPS: Final = ("created_at", "updated_at", "created_by", "updated_by")
 """The members of a record's ``metadata`` that the program sets."""
 
+METADATA: Final = "metadata"
+
 TEXT_GENERATION: Final = "text_generation"
+
+
+def without_stamps(record: dict[str, Any]) -> dict[str, Any]:
+    """What somebody asks for of *record*: without the stamps that the program sets."""
+    metadata = record.get(METADATA)
+    if not isinstance(metadata, dict):
+        return record
+    return {**record, METADATA: {key: value for key, value in metadata.items() if key not in STAMPS}}
 
 
 def payload(objects: ObjectBuffer, change: Change) -> dict[str, Any] | None:
@@ -62,6 +72,12 @@ def find_change(queue: StoredQueue, change_id: int) -> Change:
         NotFound: there is none.
     """
     change = queue.change(change_id)
+    purged = queue.purged(change_id) if change is None else None
+    if purged is not None:
+        raise NotFound(
+            f"there is no change {change_id} any more: {purged.purged_username} purged it",
+            hint=f"`modelref-git audit events --change {change_id}` tells what became of it",
+        )
     if change is None:
         last = queue.header.last_change_id
         hint = f"the newest change is {last}; `modelref-git changes` lists them" if last else "the queue is empty"

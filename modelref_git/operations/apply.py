@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from modelref_git.errors import Conflict, IntegrityFailure, NotFound, UsageFault, WrongState
+from modelref_git.errors import IntegrityFailure, NotFound, UsageFault, WrongState
 from modelref_git.operations.answers import find_change, pending_records
 from modelref_git.operations.context import Context, Person
-from modelref_git.operations.merging import check_main_not_drifted, merge, merged_tree
-from modelref_git.operations.review import listing
-from modelref_git.proposals.events import APPLY, CREATE, Event
+from modelref_git.operations.judging import require
+from modelref_git.operations.layout import append_layout_if_needed
+from modelref_git.operations.merging import check_main_not_drifted, check_precondition, merge, merged_tree
+from modelref_git.operations.policy_checks import check_policy_change
+from modelref_git.operations.rebuilding import anew
+from modelref_git.operations.wording import listing
+from modelref_git.proposals.actors import Actor
+from modelref_git.proposals.events import APPLY, BATCH_SPLIT, Event
 from modelref_git.proposals.header import APPLIED, APPROVED, PENDING, POLICY, REJECTED
-from modelref_git.proposals.lifecycle import BATCH_APPLIED, BATCH_OPEN, Batch, Change
+from modelref_git.proposals.queue import BATCH_APPLIED, BATCH_OPEN, Batch, Change
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.log import Step
 
@@ -20,19 +25,26 @@ JOB_ID_AT_MOST: Final = 120
 
 
 def apply_changes(
-    ctx: Context, change_ids: Sequence[int], *, batch_id: int | None = None, job_id: str | None = None
+    ctx: Context,
+    change_ids: Sequence[int],
+    *,
+    batch_id: int | None = None,
+    allow_mixed: bool = False,
+    job_id: str | None = None,
 ) -> dict[str, Any]:
-    """Apply a batch, named by its number or by all its changes; answers an ApplyPendingChangesResponse.
+    """Apply approved changes, or a whole batch; answers an ApplyPendingChangesResponse.
 
-    All or nothing. The same *job_id* again gives the same records.
+    All or nothing. Where a part of a batch is named, the rest becomes a batch of its own, once for the request. The
+    same *job_id* again gives the same records.
 
     Raises:
         UsageFault: neither or both are named.
         NotFound: no such change or batch.
-        WrongState: a change is not approved, only a part of a batch is named, or *job_id* applied other changes.
+        WrongState: a change is not approved, or is held; several batches are named without *allow_mixed*; or *job_id*
+            applied other changes.
         Conflict: a record has changed on ``main`` since.
         IntegrityFailure: ``main`` is not where the log says.
-        Forbidden: the caller is no approver.
+        Forbidden: the policy does not let the caller apply, or approvals are missing by now.
     """
     wanted = list(dict.fromkeys(change_ids))
     if bool(wanted) == (batch_id is not None):
@@ -43,78 +55,119 @@ def apply_changes(
 
     def decide(step: Step) -> dict[str, Any]:
         person = ctx.person(step.dataset().config)
-        person.require_approver("apply a batch")
         batch = _find_batch(step, batch_id) if batch_id is not None else None
         done = _done_before(step, wanted, batch, job)
         if done is not None:
-            return _answer(step, done)
-        if batch is None:
-            batch = _batch_of(step, wanted)
-        elif batch.status == BATCH_APPLIED:
-            return _answer(step, [])
-        if batch.status != BATCH_OPEN:
+            return _answer(step, done, None)
+        if batch is not None and batch.status == BATCH_APPLIED:
+            return _answer(step, [], None)
+        if batch is not None and batch.status != BATCH_OPEN:
             raise WrongState(f"batch {batch.batch_id} is {batch.status}: nothing in it is left to apply")
-        append_apply(step, person, batch, job)
-        return _answer(step, wanted or batch.changes)
+        parts = [(batch, batch.changes)] if batch is not None else _parts(step, wanted, allow_mixed=allow_mixed)
+        split = None
+        for each, members in parts:
+            append_apply(step, person, each, members, job)
+            split = _split(step, person, each, members) or split
+        return _answer(step, wanted or parts[0][1], split)
 
     return ctx.write(decide)
 
 
-def append_apply(step: Step, person: Person, batch: Batch, job_id: str | None = None) -> str:
-    """Check every precondition of *batch* against the log's ``main``, and append the event; gives the new ``main``.
+def append_apply(step: Step, person: Person, batch: Batch, members: Sequence[int], job_id: str | None = None) -> str:
+    """Apply *members* of *batch*: check every precondition against the log's ``main``, and append the event.
+
+    Gives the new ``main``.
 
     Raises:
-        Conflict: a record is not what its change was made against.
+        Conflict: a record is not what its change was made against, and does not merge.
+        Forbidden: the policy on ``main`` does not let it happen.
+        WrongState: a member is held.
         IntegrityFailure: ``main`` is not where the log says.
     """
-    check_main_not_drifted(step, allowed=batch.head)
-    members = [find_change(step.queue, number) for number in batch.changes]
+    whole = tuple(members) == batch.changes
+    check_main_not_drifted(step, allowed=batch.head if whole else None)
+    changes = [find_change(step.queue, number) for number in sorted(members)]
     main = step.dataset()
-    for change in members:
-        check_precondition(main, change)
+    for change in changes:
+        if change.is_held:
+            raise WrongState(
+                f"change {change.change_id} is held by {change.held_username}: {change.hold_reason}",
+                hint=f"apply the others by their ids, or let it go with `modelref-git unhold {change.change_id}`",
+            )
+    require(step, main, person, APPLY, changes)
+    for change in changes:
+        check_precondition(main, change, step)
     merges: list[str] = []
     head = batch.head
-    if _base_of(step, batch) == step.main:
-        tree = merged_tree(step, main, members)
-        if tree != step.objects.read_commit(head).tree:
-            raise IntegrityFailure(f"the merge {head} of batch {batch.batch_id} is not what its changes give")
+    if whole and _base_of(step, batch) == step.main:
+        _check_tree(step, batch, changes)
     else:
-        # Something else went into main since: an import, or a change of policy.
-        merges = merge(step, step.main, members, batch.batch_id, batch.title, person)
+        # A part alone, or something else went into main since: an import, or a change of the policy.
+        approver = Actor.parse(batch.approved_username) if batch.approved_username else None
+        merges = merge(step, step.main, changes, batch.batch_id, batch.title, person, approver)
         head = merges[-1]
+    if any(change.category == POLICY for change in changes):
+        check_policy_change(main, step.dataset(head))
     event = Event(
         APPLY,
         person.actor,
         0,
         0,
-        change_ids=batch.changes,
+        change_ids=tuple(change.change_id for change in changes),
         batch_id=batch.batch_id,
         title=batch.title,
         job_id=job_id,
         merges=tuple(merges),
         main=head,
     )
-    step.append(event, keeps=[head], email=person.email, body=listing(members))
-    return head
+    step.append(event, keeps=[head], email=person.email, body=listing(changes))
+    append_layout_if_needed(step, person, main)
+    return step.main
 
 
-def check_precondition(main: DatasetTree, change: Change) -> None:
-    """A create finds no record, an update or delete finds the one that it was made against.
+def _check_tree(step: Step, batch: Batch, changes: Sequence[Change]) -> None:
+    """The batch's tree must be what its members give; they were merged in the order in which they joined."""
+    tree = step.objects.read_commit(_base_of(step, batch)).tree
+    members = {change.commit: change for change in changes}
+    for merge_commit in batch.merges:
+        parts = [members[parent] for parent in step.objects.read_commit(merge_commit).parents[1:]]
+        tree = merged_tree(step, DatasetTree(step.objects, tree), parts)
+    if tree != step.objects.read_commit(batch.head).tree:
+        raise IntegrityFailure(f"the merge {batch.head} of batch {batch.batch_id} is not what its changes give")
 
-    Raises:
-        Conflict: it does not.
-    """
-    if change.category == POLICY:
-        return
-    found = main.blob(change.category, change.model_name)
-    if found == change.base_blob:
-        return
-    what = f"change {change.change_id} ({change.operation} {change.category} {change.model_name!r})"
-    now = "is there already" if change.operation == CREATE else "has changed on main since it was approved"
-    raise Conflict(
-        f"{what} cannot be applied: the record {now if found is not None else 'is gone'}",
-        hint=f"reject change {change.change_id} and propose it anew",
+
+def _split(step: Step, person: Person, batch: Batch, applied: Sequence[int]) -> dict[str, int] | None:
+    """Make the rest of *batch*, of which *applied* was applied, a batch of its own."""
+    rest = [find_change(step.queue, number) for number in batch.changes if number not in applied]
+    if not rest:
+        return None
+    new_id = step.queue.header.last_batch_id + 1
+    rebuilt = anew(step, person, batch, rest, new_id)
+    event = Event(
+        BATCH_SPLIT,
+        person.actor,
+        0,
+        0,
+        batch_id=batch.batch_id,
+        new_batch_id=new_id if rebuilt.members else None,
+        reassigned=rebuilt.members,
+        returned=rebuilt.returned,
+        title=batch.title,
+        reason="partial_apply",
+        merges=rebuilt.merges,
     )
+    step.append(event, keeps=rebuilt.merges[-1:], email=person.email, body=listing(rest))
+    for number in rebuilt.returned:
+        step.warnings.append(
+            f"change {number} does not merge any more and is pending again: `modelref-git status {number}`"
+        )
+    if not rebuilt.members:
+        return None
+    return {
+        "batch_split_original_batch_id": batch.batch_id,
+        "batch_split_new_batch_id": new_id,
+        "batch_split_reassigned_count": len(rebuilt.members),
+    }
 
 
 def _base_of(step: Step, batch: Batch) -> str:
@@ -136,18 +189,18 @@ def _done_before(step: Step, wanted: Sequence[int], batch: Batch | None, job_id:
     Raises:
         WrongState: it has applied others.
     """
-    if job_id is None:
+    done = step.queue.job(job_id) if job_id is not None else []
+    if not done:
         return None
-    for number, applied in step.queue.job(job_id):
+    everything = {number for _, applied in done for number in applied}
+    for number, applied in done:
         if batch is not None and number == batch.batch_id:
             return applied
-        if batch is None and set(wanted) == set(applied):
+        if batch is None and set(wanted) in (set(applied), everything):
             return wanted
-    if step.queue.job(job_id):
-        raise WrongState(
-            f"the job id {job_id!r} has applied other changes before", hint="use a new job id for another apply"
-        )
-    return None
+    raise WrongState(
+        f"the job id {job_id!r} has applied other changes before", hint="use a new job id for another apply"
+    )
 
 
 _HINTS: Final = {
@@ -157,31 +210,29 @@ _HINTS: Final = {
 }
 
 
-def _batch_of(step: Step, wanted: Sequence[int]) -> Batch:
-    """The batch whose approved changes are exactly *wanted*."""
-    changes = [find_change(step.queue, number) for number in wanted]
-    for change in changes:
-        if change.status != APPROVED:
+def _parts(step: Step, wanted: Sequence[int], *, allow_mixed: bool) -> list[tuple[Batch, tuple[int, ...]]]:
+    """The batches of *wanted*, in the order in which they are first named, each with its wanted members ascending."""
+    parts: dict[int, list[int]] = {}
+    for number in wanted:
+        change = find_change(step.queue, number)
+        if change.status != APPROVED or change.batch_id is None:
             raise WrongState(
                 f"change {change.change_id} is {change.status}, not approved",
                 hint=_HINTS.get(change.status, "").format(change.change_id) or None,
             )
-    numbers = sorted({change.batch_id for change in changes if change.batch_id is not None})
-    if len(numbers) > 1:
-        raise WrongState(f"the changes are of the batches {', '.join(map(str, numbers))}; apply one batch at a time")
-    batch = _find_batch(step, numbers[0])
-    missing = sorted(set(batch.changes) - set(wanted))
-    if missing:
+        parts.setdefault(change.batch_id, []).append(number)
+    if len(parts) > 1 and not allow_mixed:
         raise WrongState(
-            f"batch {batch.batch_id} also holds {', '.join(map(str, missing[:20]))}: a part of a batch is not applied",
-            hint=f"apply the whole of it with `modelref-git apply --batch {batch.batch_id}`, "
-            "or take changes out of it with `modelref-git reject ID --reason R`",
+            f"the changes are of the batches {', '.join(map(str, parts))}, not of the same batch",
+            hint="apply one batch at a time, or all of them with --allow-mixed-batch",
         )
-    return batch
+    return [(_find_batch(step, number), tuple(sorted(members))) for number, members in parts.items()]
 
 
-def _answer(step: Step, change_ids: Sequence[int]) -> dict[str, Any]:
+def _answer(step: Step, change_ids: Sequence[int], split: dict[str, int] | None) -> dict[str, Any]:
+    there = [number for number in change_ids if step.queue.change(number) is not None]  # a purge may have come since
     return {
-        "applied": pending_records(step.objects, step.queue, change_ids, nulls=False),
-        "batch_split_occurred": False,
+        "applied": pending_records(step.objects, step.queue, there, nulls=False),
+        "batch_split_occurred": split is not None,
+        **(split or {}),
     }

@@ -5,21 +5,27 @@ from __future__ import annotations
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import merge as merge_sorted
 from itertools import islice
 from typing import Any, Final
 
-from modelref_git.operations.answers import STAMPS, find_change, payload, pending_record
+from modelref_git.operations.answers import METADATA, STAMPS, find_change, payload, pending_record, without_stamps
 from modelref_git.operations.context import Context
 from modelref_git.proposals.events import DELETE
 from modelref_git.proposals.header import APPLIED, APPROVED, PENDING, POLICY, REJECTED
-from modelref_git.proposals.lifecycle import Change
+from modelref_git.proposals.queue import Change
 from modelref_git.records import codec
-from modelref_git.records.diff import field_diffs, is_critical, net_operation
+from modelref_git.records.diff import FieldDiff, field_diffs, is_critical, net_operation
+from modelref_git.records.json_text import parse
 from modelref_git.store.dataset import DatasetTree
+from modelref_git.store.layout import SCHEMAS
 from modelref_git.store.log import View
-from modelref_git.store.state import FOLDERS, folder_of
+from modelref_git.store.state import FOLDERS, StoredQueue, folder_of
+from modelref_git.store.trees import compare, find
+
+Sides = tuple[str | None, str | None]
+"""The blobs of two states of a record; ``None`` is no record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,11 @@ class Filters:
     batch_id: int | None = None
     model_name: str = ""
     requested_by: tuple[str, ...] = ()
+
+    @property
+    def are_empty(self) -> bool:
+        """Whether every change is wanted."""
+        return not self.statuses and self.test() is None
 
     def test(self) -> Callable[[Change], bool] | None:
         """The test of a change, or ``None`` when nothing but the status filters."""
@@ -68,27 +79,37 @@ def list_changes(
 
 def _selected(view: View, filters: Filters, offset: int, limit: int | None) -> tuple[list[Change], int]:
     """The changes of one page, and how many there are on all pages."""
-    # No change is ever found in the status "applying": asking for it alone finds nothing.
-    statuses = set(filters.statuses or _STATUSES_FOUND) & _STATUSES_FOUND
-    folders = [folder for folder in FOLDERS if any(folder_of(status) == folder for status in statuses)]
-    ids = merge_sorted(*(view.queue.change_ids(folder) for folder in folders))
-    test = filters.test()
+    statuses = _found_statuses(filters)
     counts = view.queue.header.counts
     whole = not statuses & {APPLIED, REJECTED} or {APPLIED, REJECTED} <= statuses
     offset = min(offset, sys.maxsize)
     stop = None if limit is None else min(offset + limit, sys.maxsize)
-    if test is None and whole:
+    if filters.test() is None and whole:
         # The folders and the header's counts say all: only the page itself is read.
-        return list(_read(view, islice(ids, offset, stop))), sum(counts.get(status, 0) for status in statuses)
-    matching = [c for c in _read(view, ids) if c.status in statuses and (test is None or test(c))]
+        page = islice(_ids(view.queue, statuses), offset, stop)
+        return [find_change(view.queue, number) for number in page], sum(counts.get(status, 0) for status in statuses)
+    matching = matching_changes(view.queue, filters)
     return matching[offset:stop], len(matching)
 
 
+def matching_changes(queue: StoredQueue, filters: Filters) -> list[Change]:
+    """Every change that *filters* hold for, ascending."""
+    statuses, test = _found_statuses(filters), filters.test()
+    found = (find_change(queue, number) for number in _ids(queue, statuses))
+    return [change for change in found if change.status in statuses and (test is None or test(change))]
+
+
+def _found_statuses(filters: Filters) -> set[str]:
+    # No change is ever found in the status "applying": asking for it alone finds nothing.
+    return set(filters.statuses or _STATUSES_FOUND) & _STATUSES_FOUND
+
+
+def _ids(queue: StoredQueue, statuses: set[str]) -> Iterator[int]:
+    folders = [folder for folder in FOLDERS if any(folder_of(status) == folder for status in statuses)]
+    return merge_sorted(*(queue.change_ids(folder) for folder in folders))
+
+
 _STATUSES_FOUND: Final = frozenset({PENDING, APPROVED, APPLIED, REJECTED})
-
-
-def _read(view: View, ids: Iterator[int]) -> Iterator[Change]:
-    return (find_change(view.queue, change_id) for change_id in ids)
 
 
 def show_change(ctx: Context, change_id: int) -> dict[str, Any]:
@@ -112,7 +133,7 @@ def diff_change(ctx: Context, change_id: int) -> dict[str, Any]:
     view = ctx.view()
     change = find_change(view.queue, change_id)
     _tell_waivers(ctx, change)
-    return _diff(view, view.dataset(), change)
+    return pending_diff(view, view.dataset(), change)
 
 
 def _tell_waivers(ctx: Context, change: Change) -> None:
@@ -132,24 +153,34 @@ def diff_changes(ctx: Context, change_ids: Sequence[int]) -> dict[str, Any]:
             errors.append({"change_id": change_id, "error": "Change not found", "error_type": "NotFound"})
         else:
             _tell_waivers(ctx, change)
-            diffs.append(_diff(view, dataset, change))
+            diffs.append(pending_diff(view, dataset, change))
     return {"diffs": diffs, "total": len(change_ids), "errors": errors}
 
 
-def _diff(view: View, dataset: DatasetTree, change: Change) -> dict[str, Any]:
-    current: dict[str, Any] | None = None
+def pending_diff(view: View, dataset: DatasetTree, change: Change, sides: Sides | None = None) -> dict[str, Any]:
+    """The PendingChangeDiff of *change* against *dataset*; one of the policy shows the schemas that it touches too.
+
+    With *sides*, two blobs or none, what changes from the one to the other is shown instead.
+    """
     critical: tuple[str, ...] = ()
+    current: dict[str, Any] | None
     if change.category == POLICY:
-        current = tomllib.loads(dataset.config_bytes.decode())
-    elif change.category in dataset.config.categories:
-        blob = dataset.blob(change.category, change.model_name)
-        if blob is not None:
-            current = codec.without_remainder(codec.decode(view.objects.read_blob(blob)))
-        critical = dataset.schema(change.category).critical
-    proposed = payload(view.objects, change)
-    after = None if change.operation == DELETE else proposed
+        current, proposed = _policies(view, dataset, change)
+    else:
+        live = None
+        if change.category in dataset.config.categories:
+            live = dataset.blob(change.category, change.model_name)
+            critical = dataset.schema(change.category).critical
+        asked = change.blob if change.blob is not None else change.base_blob
+        # What legacy files alone hold is shown of an import, which may change it, and left out of all others.
+        current, proposed = (_shown(view, blob, whole=change.origin is not None) for blob in sides or (live, asked))
+    after = None if change.operation == DELETE and sides is None else proposed
     # Stamps are set by the program: they are no part of what somebody asks for.
     diffs = [item for item in field_diffs(current, after) if not _is_stamp(item.path)]
+    net = net_operation(None if sides else change.operation, _unstamped(current), _unstamped(after))
+    schemas = list(_schema_diffs(view, dataset, change)) if change.category == POLICY else []
+    if schemas:
+        diffs, net = diffs + schemas, "modified"
     rows = [item.as_json() for item in diffs]
     kinds = {kind: [row["field_path"] for row in rows if row["change_type"] == kind] for kind in _KINDS}
     return {
@@ -159,13 +190,41 @@ def _diff(view: View, dataset: DatasetTree, change: Change) -> dict[str, Any]:
         "operation": change.operation,
         "current_state": current,
         "proposed_state": proposed,
-        "net_operation": net_operation(change.operation, _unstamped(current), _unstamped(after)),
+        "net_operation": net,
         "field_diffs": rows,
         "is_critical": is_critical([item.path for item in diffs], critical),
         "fields_added": kinds["added"],
         "fields_removed": kinds["removed"],
         "fields_modified": kinds["modified"],
     }
+
+
+def _shown(view: View, blob: str | None, *, whole: bool) -> dict[str, Any] | None:
+    if blob is None:
+        return None
+    record = codec.decode(view.objects.read_blob(blob))
+    return record if whole else codec.without_remainder(record)
+
+
+def _policies(view: View, dataset: DatasetTree, change: Change) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The policy now and as proposed: one that touches schemas alone leaves it as it is."""
+    now = tomllib.loads(dataset.config_bytes.decode())
+    return now, now if change.blob == change.base_blob else payload(view.objects, change)
+
+
+def _schema_diffs(view: View, dataset: DatasetTree, change: Change) -> Iterator[FieldDiff]:
+    """What a change of the policy does to schemas; the first part of each path is the file."""
+    base, mine = (view.objects.read_commit(commit).tree for commit in (change.base, change.commit))
+    for path, _, new in compare(view.objects, base, mine):
+        if not path.startswith(f"{SCHEMAS}/"):
+            continue
+        now = find(view.objects, dataset.tree, path)
+        before, after = (
+            parse(view.objects.read_blob(entry.oid), what=path, max_bytes=None) if entry is not None else None
+            for entry in (now, new)
+        )
+        for item in field_diffs(before, after):
+            yield replace(item, path=(path, *item.path))
 
 
 def readable_difference(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[str]:
@@ -179,11 +238,8 @@ _KINDS: Final = ("added", "removed", "modified")
 
 
 def _is_stamp(path: tuple[str, ...]) -> bool:
-    return len(path) == 2 and path[0] == "metadata" and path[1] in STAMPS
+    return len(path) == 2 and path[0] == METADATA and path[1] in STAMPS
 
 
 def _unstamped(record: dict[str, Any] | None) -> dict[str, Any] | None:
-    if record is None or not isinstance(record.get("metadata"), dict):
-        return record
-    kept = {key: value for key, value in record["metadata"].items() if key not in STAMPS}
-    return {**record, "metadata": kept}
+    return None if record is None else without_stamps(record)

@@ -50,8 +50,17 @@ class Person:
         if not self.is_requestor:
             self._refuse(what, "requestor")
 
-    def require_approver(self, what: str) -> None:
-        """Refuse unless the person is an approver.
+    def require_administrator(self, what: str) -> None:
+        """Refuse unless the person is an approver of the whole dataset.
+
+        Raises:
+            Forbidden: the person is none.
+        """
+        if self.member is None or not self.member.approves(None):
+            self._refuse(what, "approver")
+
+    def require_some_approver(self, what: str) -> None:
+        """Refuse unless the person is an approver, if only of one category.
 
         Raises:
             Forbidden: the person is none.
@@ -90,6 +99,8 @@ class Context:
 
     store: GitStore
     claim: str | None = None
+    service: str | None = None
+    """The id of the service that acts in the caller's name; its events say so."""
     dry_run: bool = False
     clock: Clock = log.wall_clock
     warn: Callable[[str], None] = lambda _: None
@@ -120,4 +131,10 @@ class Context:
 
     def write(self, decide: Callable[[Step], _T], *, new: bool = False) -> _T:
         """Run one step on the repository; see :func:`modelref_git.store.log.write`."""
-        return log.write(self.store, decide, clock=self.clock, dry_run=self.dry_run, new=new, warn=self.warn)
+
+        def attested(step: Step) -> _T:
+            if self.service is not None:
+                step.attested_by = find_person(self.store, step.dataset().config, self.service).actor
+            return decide(step)
+
+        return log.write(self.store, attested, clock=self.clock, dry_run=self.dry_run, new=new, warn=self.warn)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from modelref_git.errors import Conflict, Invalid, NotFound, Problem, UsageFault
-from modelref_git.operations.answers import STAMPS
+from modelref_git.operations.answers import METADATA, STAMPS, without_stamps
 from modelref_git.operations.context import Person
+from modelref_git.operations.judging import require
 from modelref_git.proposals.config import DatasetConfig
-from modelref_git.proposals.events import CREATE, DELETE, Proposal
+from modelref_git.proposals.events import BY_IMPORT, CREATE, DELETE, ENQUEUE, Proposal
+from modelref_git.proposals.folds.asked import queued
 from modelref_git.records import codec, names, quality
 from modelref_git.records.categories import CATEGORIES
 from modelref_git.records.json_text import MAX_RECORD_BYTES, same
@@ -37,6 +39,8 @@ class Request:
     """Quality rules that are waived; ``*`` for all."""
     importing: bool = False
     """Whether an import asks: its records bring their legacy remainder and keep their source's stamps."""
+    asked_at: int | None = None
+    """The time of the stamps and of the author's line; the step's unless given, as by a rebase without an edit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ def draft(
     Raises:
         NotFound: no such category; update or delete of a record that is not there.
         Invalid: the record or its name; every fault of the record at once.
-        Forbidden: the person is no requestor.
+        Forbidden: the person is no requestor, or not one who may change what is protected.
         Conflict: create of a record that is there, or of a look-alike.
     """
     check_waivers(request.allow)
@@ -88,11 +92,19 @@ def draft(
     if record is not None:
         data = canonical_bytes(record, schema, name)
         blob = step.objects.add("blob", data)
-        if blob == live:
+        if blob == live or (old is not None and not request.importing and _is_content(record, old)):
             text = "the record is so already: there is nothing to change"
             raise Invalid.of(f"record {name!r}", [Problem("", text, "update.unchanged")])
     proposal = _commit(step, dataset, person, request, name, live, blob)
+    if dataset.config.policy.protected:
+        require(step, dataset, person, ENQUEUE, [queued(proposal, 0, step.time)])
     return Draft(proposal, waived, warnings)
+
+
+def _is_content(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two records are the same but for their stamps."""
+    left, right = (without_stamps({METADATA: {}, **record}) for record in (one, other))
+    return same(left, right)
 
 
 def check_waivers(allow: Sequence[str]) -> None:
@@ -148,7 +160,8 @@ def checked_record(
         raise Invalid.of(what, problems)
     waived, warnings = _check_quality(config, request, name, record, old)
     if not request.importing and request.category in CATEGORIES and schema.has_metadata:
-        record["metadata"] = _stamped(step, record.get("metadata"), old, person)
+        asked_at = request.asked_at if request.asked_at is not None else step.time
+        record["metadata"] = _stamped(asked_at, record.get("metadata"), old, person)
     return record, waived, warnings
 
 
@@ -240,17 +253,17 @@ def _findings(
         yield from (("warning", problem) for problem in normal.warnings(request.category, record))
 
 
-def _stamped(step: Step, given: Any, old: dict[str, Any] | None, person: Person) -> dict[str, Any]:
+def _stamped(asked_at: int, given: Any, old: dict[str, Any] | None, person: Person) -> dict[str, Any]:
     """The ``metadata`` with who and when: values in the body are replaced, a live record's ``created_*`` kept."""
     stamps: dict[str, Any] = dict(given) if isinstance(given, dict) else {}
     for key in STAMPS:
         stamps.pop(key, None)
     live = (old or {}).get("metadata")
     if old is None:
-        stamps |= {"created_at": step.time, "created_by": str(person.actor)}
+        stamps |= {"created_at": asked_at, "created_by": str(person.actor)}
     elif isinstance(live, dict):
         stamps |= {key: live[key] for key in ("created_at", "created_by") if key in live}
-    return stamps | {"updated_at": step.time, "updated_by": str(person.actor)}
+    return stamps | {"updated_at": asked_at, "updated_by": str(person.actor)}
 
 
 def _check_existence(
@@ -313,10 +326,12 @@ def _commit(
         editor.put(path, blob)
     base = dataset.commit or step.main
     note = (request.note or "").strip() or None
-    proposal = Proposal(request.operation, request.category, name, person.actor, note, "", base, live, blob)
+    origin = BY_IMPORT if request.importing else None
+    made = Proposal(request.operation, request.category, name, person.actor, note, "", base, live, blob, origin)
     author = step.author(person.actor, person.email)
-    commit = step.commit(editor.write(), [base], author, proposal.message())
-    return Proposal(request.operation, request.category, name, person.actor, note, commit, base, live, blob)
+    if request.asked_at is not None:
+        author = replace(author, time=request.asked_at)
+    return replace(made, commit=step.commit(editor.write(), [base], author, made.message()))
 
 
 def rivals(step: Step, proposal: Proposal) -> list[int]:

@@ -12,14 +12,15 @@ from modelref_git.errors import Conflict, Invalid, Problem, UsageFault
 from modelref_git.formats import ranks
 from modelref_git.formats.source_types import ImportSource, SourceCategory, SourceEntry
 from modelref_git.formats.sources import read_source
+from modelref_git.operations.administrative import append_administrative
 from modelref_git.operations.answers import STAMPS
 from modelref_git.operations.context import Context, Person
 from modelref_git.operations.drafting import Draft, Request, canonical_bytes, check_waivers, checked_record, draft
 from modelref_git.operations.merging import check_main_not_drifted
 from modelref_git.operations.order import rank_of, stored_order
 from modelref_git.operations.propose import enqueue
-from modelref_git.proposals import config, trailers
-from modelref_git.proposals.events import CREATE, DELETE, IMPORT, UPDATE, Event
+from modelref_git.proposals import config_edit, trailers
+from modelref_git.proposals.events import CREATE, DELETE, IMPORT, UPDATE
 from modelref_git.records import codec, names
 from modelref_git.records.json_text import same
 from modelref_git.store import layout
@@ -68,7 +69,7 @@ def import_source(
         if options.as_proposals:
             person.require_requestor("propose")
         else:
-            person.require_approver("import into main")
+            person.require_administrator("import into main")
         wanted = _Survey(step, dataset, person, options)
         wanted.read(source, progress)
         if wanted.rejected and not options.keep_going:
@@ -261,7 +262,7 @@ def _import_into_main(
     for category, requests in by_category.items():
         fan_out = max(dataset.fan_out(category), layout.fan_out_for(len(requests)))
         if fan_out != dataset.fan_out(category):
-            settings = config.with_fan_out(settings, category, fan_out)
+            settings = config_edit.with_fan_out(settings, category, fan_out)
         for request in requests:
             name = request.name or ""
             data = wanted.stored[category, name]
@@ -272,13 +273,17 @@ def _import_into_main(
         for where, data in part.profile_files.items():
             editor.put(where, step.objects.add("blob", data))
     headline = _headline(len(wanted.requests), len(by_category), path)
-    rows = [("Actor", str(person.actor))] + ([("Note", options.note)] if options.note else [])
     body = [f"- {category}: {_records(len(requests))}" for category, requests in by_category.items()]
-    message = trailers.message(f"{IMPORT}: {headline}", body, rows)
-    main = step.commit(editor.write(), [step.main], step.author(person.actor, person.email), message)
-    waived = tuple((0, rule) for rule in sorted(wanted.waived))
-    event = Event(IMPORT, person.actor, 0, 0, waived=waived, main=main, note=options.note or None, headline=headline)
-    step.append(event, keeps=[main], email=person.email, body=body)
+    append_administrative(
+        step,
+        person,
+        IMPORT,
+        editor.write(),
+        headline,
+        body=body,
+        waived=sorted(wanted.waived),
+        note=options.note or None,
+    )
 
 
 def _headline(records: int, categories: int, path: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from modelref_git.errors import Conflict, NotFound, UsageFault
-from modelref_git.proposals import config, trailers
+from modelref_git.proposals import config_edit, trailers
 from modelref_git.proposals.actors import APPROVER, REQUESTOR, Actor, Member
 from modelref_git.proposals.events import INIT, Event
 from modelref_git.records import quality, shipped
@@ -115,7 +115,7 @@ def _owner(store: GitStore | None, owner: str | None, email: str | None) -> Memb
 def _files(owner: Member, *, empty: bool) -> list[tuple[str, bytes]]:
     schemas = {name: layout.schema_path(name) for name in CATEGORIES}
     rules = {rule.id: rule.severity for rule in quality.RULES}
-    files = [(layout.CONFIG, config.initial(owner, schemas, rules)), (layout.ATTRIBUTES, ATTRIBUTES)]
+    files = [(layout.CONFIG, config_edit.initial(owner, schemas, rules)), (layout.ATTRIBUTES, ATTRIBUTES)]
     files += [(where, shipped.schema_bytes(name) or b"") for name, where in schemas.items()]
     if not empty:
         files += list(shipped.starter_files())

@@ -83,7 +83,10 @@ def examine(ctx: Context, *, repair: bool = False) -> Report:
             text = f"{item.ref} is {found}, the log says {wanted}"
             findings.append(Finding("behind", text, repaired=item.ref not in left))
         elif item.ref == layout.MAIN:
-            text = f"main is at {found}, which no event names; the log says {wanted}"
+            text = (
+                f"main is at {found}, which no event names; the log says {wanted}: `modelref-git adopt {found} "
+                f"--reason R` takes it into the record, `modelref-git disown {found} --reason R` undoes it"
+            )
             findings.append(Finding("drift", text))
         else:
             findings.append(Finding("foreign_ref", f"{item.ref} is at {found}, which the log never gave it"))

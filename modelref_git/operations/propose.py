@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from modelref_git.errors import Conflict, Invalid, ModelrefError, Problem, UsageFault
-from modelref_git.operations.answers import pending_record
+from modelref_git.errors import Invalid, ModelrefError, Problem, UsageFault
+from modelref_git.operations import stale
+from modelref_git.operations.answers import find_change, pending_record
+from modelref_git.operations.closing import append_supersede, check_superseded
 from modelref_git.operations.context import Context, Person
 from modelref_git.operations.drafting import Draft, Request, check_waivers, draft, missing_record, rivals
 from modelref_git.proposals.events import CREATE, DELETE, ENQUEUE, OPERATIONS, UPDATE, Event
 from modelref_git.records import codec, pointer
-from modelref_git.records.json_text import same
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.log import Step
 
@@ -20,18 +21,24 @@ Edit = Callable[[dict[str, Any]], dict[str, Any]]
 """Makes of today's record the one that is proposed."""
 
 
-def propose_create(ctx: Context, request: Request) -> dict[str, Any]:
-    """Queue the create of a record; answers its PendingChangeRecord. Raises as :func:`.drafting.draft`."""
-    return _propose_one(ctx, lambda _step, _dataset: replace(request, operation=CREATE))
+def propose_create(ctx: Context, request: Request, *, supersedes: int | None = None) -> dict[str, Any]:
+    """Queue the create of a record; answers its PendingChangeRecord. Raises as :func:`.drafting.draft`.
+
+    *supersedes* is an open change that this one takes the place of.
+    """
+    return _propose_one(ctx, lambda _step, _dataset: replace(request, operation=CREATE), supersedes)
 
 
-def propose_delete(ctx: Context, request: Request) -> dict[str, Any]:
-    """Queue the delete of a record; answers its PendingChangeRecord. Raises as :func:`.drafting.draft`."""
-    return _propose_one(ctx, lambda _step, _dataset: replace(request, operation=DELETE))
+def propose_delete(ctx: Context, request: Request, *, supersedes: int | None = None) -> dict[str, Any]:
+    """Queue the delete of a record; answers its PendingChangeRecord. Raises as :func:`.drafting.draft`.
+
+    *supersedes* is an open change that this one takes the place of.
+    """
+    return _propose_one(ctx, lambda _step, _dataset: replace(request, operation=DELETE), supersedes)
 
 
 def propose_update(
-    ctx: Context, request: Request, *, edit: Edit | None = None, base: str | None = None
+    ctx: Context, request: Request, *, edit: Edit | None = None, base: str | None = None, supersedes: int | None = None
 ) -> dict[str, Any]:
     """Queue the update of a record; answers its PendingChangeRecord.
 
@@ -39,10 +46,12 @@ def propose_update(
         ctx: the caller.
         request: what is asked for; its payload is the full new record, unless *edit* is given.
         edit: edits of today's record instead of a full one.
-        base: the revision that the full record was edited from.
+        base: the revision that the full record was edited from. What it changed since then is merged onto today's
+            record; so is a record whose ``metadata.updated_at`` is that of an older state.
+        supersedes: an open change that this one takes the place of.
 
     Raises:
-        Conflict: the full record was edited from an older state than today's.
+        Conflict: the full record was edited from an older state, and does not merge.
         ModelrefError: as :func:`.drafting.draft`.
     """
 
@@ -53,13 +62,9 @@ def propose_update(
             if live is None:
                 raise missing_record(dataset, request.category, name)
             return replace(request, operation=UPDATE, payload=edit(codec.without_remainder(live)))
-        if base is not None:
-            _check_base(step, dataset, request.category, name, base)
-        elif live is not None:
-            _check_stamp(request, name, live)
-        return replace(request, operation=UPDATE)
+        return _from_older_state(step, dataset, replace(request, operation=UPDATE), name, live, base)
 
-    return _propose_one(ctx, prepare)
+    return _propose_one(ctx, prepare, supersedes)
 
 
 def editing(changes: Sequence[tuple[str, Any]], removals: Sequence[str]) -> Edit:
@@ -163,7 +168,7 @@ def propose_bulk(
             try:
                 if line.request is None:
                     raise line.fault or UsageFault("an empty line")
-                made = draft(step, dataset, person, _checked_update(dataset, line.request), leaving)
+                made = draft(step, dataset, person, _update_of_today(step, dataset, line.request), leaving)
                 drafts.append(made)
                 if made.proposal.operation == DELETE:
                     leaving.add((made.proposal.category, made.proposal.name))
@@ -183,13 +188,11 @@ def _line_error(number: int, fault: ModelrefError) -> dict[str, Any]:
     return {"line": number, "details": details}
 
 
-def _checked_update(dataset: DatasetTree, request: Request) -> Request:
-    if request.operation == UPDATE and request.payload is not None:
-        name = request.name or str(request.payload.get("name", ""))
-        live = _live_record(dataset, request.category, name)
-        if live is not None:
-            _check_stamp(request, name, live)
-    return request
+def _update_of_today(step: Step, dataset: DatasetTree, request: Request) -> Request:
+    if request.operation != UPDATE or request.payload is None:
+        return request
+    name = request.name or str(request.payload.get("name", ""))
+    return _from_older_state(step, dataset, request, name, _live_record(dataset, request.category, name), None)
 
 
 def enqueue(step: Step, person: Person, drafts: Sequence[Draft]) -> list[int]:
@@ -215,22 +218,40 @@ def enqueue(step: Step, person: Person, drafts: Sequence[Draft]) -> list[int]:
     return list(change_ids)
 
 
-def _propose_one(ctx: Context, prepare: Callable[[Step, DatasetTree], Request]) -> dict[str, Any]:
+def _propose_one(
+    ctx: Context, prepare: Callable[[Step, DatasetTree], Request], supersedes: int | None
+) -> dict[str, Any]:
     def decide(step: Step) -> dict[str, Any]:
         dataset = step.dataset()
         person = ctx.person(dataset.config)
-        made = draft(step, dataset, person, prepare(step, dataset))
-        others = rivals(step, made.proposal)
+        request = prepare(step, dataset)
+        old = check_superseded(step, person, supersedes, request.category) if supersedes is not None else None
+        made = draft(step, dataset, person, request)
+        others = [number for number in rivals(step, made.proposal) if old is None or number != old.change_id]
         change_id = enqueue(step, person, [made])[0]
+        if old is not None:
+            append_supersede(step, person, old, change_id)
         if others:
             listed = ", ".join(str(number) for number in others)
-            step.warnings.append(f"rival open proposals for this record: {listed} (`modelref-git show ID` shows one)")
-        change = step.queue.change(change_id)
-        if change is None:
-            raise AssertionError(change_id)
-        return pending_record(step.objects, change, nulls=False)
+            step.warnings.append(
+                f"rival open proposals for this record: {listed}; `modelref-git conflicts {change_id}` tells what "
+                "becomes of them together, --supersedes ID takes the place of one"
+            )
+        return pending_record(step.objects, find_change(step.queue, change_id), nulls=False)
 
     return ctx.write(decide)
+
+
+def _from_older_state(
+    step: Step, dataset: DatasetTree, request: Request, name: str, live: dict[str, Any] | None, base: str | None
+) -> Request:
+    """*request* with its full record brought from the state it was edited from to today's."""
+    if request.payload is None or live is None:
+        return request
+    if base is not None:
+        then = _live_record(step.dataset(step.store.resolve(base)), request.category, name)
+        return stale.brought_up(dataset, request, name, live, then, base)
+    return stale.by_stamp(step, dataset, request, name, live)
 
 
 def _live_record(dataset: DatasetTree, category: str, name: str) -> dict[str, Any] | None:
@@ -239,27 +260,3 @@ def _live_record(dataset: DatasetTree, category: str, name: str) -> dict[str, An
     except Invalid:
         return None  # a name that no record can have; the checks on the way in say why
     return None if blob is None else codec.decode(dataset.objects.read_blob(blob))
-
-
-def _check_base(step: Step, dataset: DatasetTree, category: str, name: str, base: str) -> None:
-    """A record edited from *base* must have been then what it is today."""
-    then = step.dataset(step.store.resolve(base))
-    if then.blob(category, name) != dataset.blob(category, name):
-        raise Conflict(
-            f"{category} {name!r} has changed on main since {base}",
-            hint=f"take today's record with `modelref-git get {category} {name!r}` and edit that",
-        )
-
-
-def _check_stamp(request: Request, name: str, live: dict[str, Any]) -> None:
-    """A full record that says when it was last updated must say what today's record says."""
-    given = (request.payload or {}).get("metadata")
-    stamp = given.get("updated_at") if isinstance(given, dict) else None
-    current = live.get("metadata")
-    now = current.get("updated_at") if isinstance(current, dict) else None
-    if stamp is not None and not same(stamp, now):
-        raise Conflict(
-            f"{request.category} {name!r} was edited from an older state: its metadata.updated_at is {stamp}, "
-            f"today's is {now}",
-            hint=f"take today's record with `modelref-git get {request.category} {name!r}` and edit that",
-        )

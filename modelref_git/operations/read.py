@@ -8,9 +8,7 @@ from typing import Any
 from modelref_git.errors import Invalid, NotFound
 from modelref_git.operations.context import Context
 from modelref_git.records import codec
-from modelref_git.store import layout
-from modelref_git.store.dataset import DatasetTree
-from modelref_git.store.trees import compare
+from modelref_git.store.dataset import DatasetTree, changed_records
 
 
 def dataset_at(ctx: Context, revision: str | None) -> DatasetTree:
@@ -77,30 +75,12 @@ def diff_revisions(ctx: Context, old: str, new: str, category: str | None = None
     if category is not None and category not in before.config.categories:
         after.fan_out(category)  # refuses a category that neither knows
     answer = []
-    for (kind, name), blobs in sorted(changed_records(before, after, category).items()):
+    for (kind, name), blobs in changed_records(after.objects, before.tree, after.tree, category).items():
         left, right = (None if oid is None else _record(after, oid) for oid in blobs)
         diffs = [item.as_json() for item in field_diffs(left, right)]
         net = "added" if left is None else "deleted" if right is None else "modified"
         answer.append({"category": kind, "model_name": name, "net_operation": net, "field_diffs": diffs})
     return answer
-
-
-def changed_records(
-    before: DatasetTree, after: DatasetTree, category: str | None = None
-) -> dict[tuple[str, str], tuple[str | None, str | None]]:
-    """``(category, name)`` of each record that differs, with its blobs; a mere change of layout differs in nothing."""
-    old: dict[tuple[str, str], str] = {}
-    new: dict[tuple[str, str], str] = {}
-    for path, left, right in compare(after.objects, before.tree, after.tree):
-        key = layout.record_of(path)
-        if key is None or (category is not None and key[0] != category):
-            continue
-        if left is not None:
-            old[key] = left.oid
-        if right is not None:
-            new[key] = right.oid
-    keys = sorted(old.keys() | new.keys())
-    return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)}
 
 
 def _record(dataset: DatasetTree, blob: str) -> dict[str, Any]:

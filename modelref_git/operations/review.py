@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from modelref_git.errors import Conflict, UsageFault, WrongState
 from modelref_git.operations.answers import find_change, pending_records
 from modelref_git.operations.context import Context, Person
-from modelref_git.operations.merging import merge
+from modelref_git.operations.judging import facts_finder, refuse, require, sole_approvals
+from modelref_git.operations.merging import check_precondition, merge
+from modelref_git.operations.policy_checks import check_policy_change
+from modelref_git.operations.rebuilding import open_batch, without
+from modelref_git.operations.wording import check_reason, check_title, listing
+from modelref_git.proposals import policy
 from modelref_git.proposals.events import APPROVE, REJECT, Approval, Event
 from modelref_git.proposals.header import APPROVED, OPEN, PENDING, POLICY
-from modelref_git.proposals.lifecycle import Batch, Change
+from modelref_git.proposals.queue import Change, GivenApproval
+from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.log import Step
-
-TITLE_AT_MOST: Final = 120
-REASON_AT_MOST: Final = 500
-SHOWN_AT_MOST: Final = 127
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,33 +30,6 @@ class Pick:
     blob: str | None = None
 
 
-def check_title(title: str | None) -> str:
-    """A batch's title, trimmed.
-
-    Raises:
-        UsageFault: it is blank or too long.
-    """
-    return _checked_text(title, "a title", TITLE_AT_MOST)
-
-
-def check_reason(reason: str | None) -> str:
-    """A reason, trimmed.
-
-    Raises:
-        UsageFault: it is blank or too long.
-    """
-    return _checked_text(reason, "a reason", REASON_AT_MOST)
-
-
-def _checked_text(text: str | None, what: str, longest: int) -> str:
-    trimmed = (text or "").strip()
-    if not trimmed:
-        raise UsageFault(f"{what} is needed, and may not be blank")
-    if len(trimmed) > longest:
-        raise UsageFault(f"{what} has at most {longest} characters, this one has {len(trimmed)}")
-    return trimmed
-
-
 def review_changes(
     ctx: Context,
     approve: Sequence[Pick],
@@ -62,15 +37,21 @@ def review_changes(
     *,
     title: str | None,
     reason: str | None = None,
+    reasons: Mapping[int, str] | None = None,
+    acknowledged: bool = False,
 ) -> dict[str, Any]:
     """Approve and reject changes in one step; answers a PendingBatchResult.
+
+    A change that needs more approvals than it has with this one stays pending, without a batch. *acknowledged* says
+    that the caller looked at critical fields a second time. *reasons* are those of single rejections, by change id;
+    *reason* is that of all others.
 
     Raises:
         UsageFault: no change is named, one is to be approved and rejected, or title or reason are missing.
         NotFound: a change is not there.
         WrongState: one is not in a state to be decided.
         Conflict: the approved ones do not merge, or one proposes other content than its pick says.
-        Forbidden: the caller is no approver.
+        Forbidden: the policy does not let the caller decide on one of them.
     """
     picks = sorted(set(approve), key=lambda pick: pick.change_id)
     wanted = sorted({pick.change_id for pick in picks})
@@ -81,25 +62,37 @@ def review_changes(
     if both:
         raise UsageFault(f"change {both[0]} is to be approved and rejected at once")
     wanted_title = check_title(title) if picks or title is not None else None
-    wanted_reason = check_reason(reason) if refused else None
+    why = {number: check_reason((reasons or {}).get(number, reason)) for number in refused}
+    read: dict[int, tuple[str | None, str | None]] = {}
 
     def decide(step: Step) -> dict[str, Any]:
-        person = ctx.person(step.dataset().config)
-        person.require_approver("decide on proposals")
+        dataset = step.dataset()
+        person = ctx.person(dataset.config)
         # A change that is named twice is one, and every content that was named for it must be its own.
-        found = {pick.change_id: _approvable(step, pick) for pick in picks}
+        found = {pick.change_id: _picked(step, pick) for pick in picks}
+        for change in found.values():
+            # What is approved is what was there when this began, though another writer came in between.
+            if read.setdefault(change.change_id, (change.base_blob, change.blob)) != (change.base_blob, change.blob):
+                raise _other_content(change, "a moment ago")
         approving = [found[number] for number in wanted]
         rejecting = [_rejectable(step, number) for number in refused]
+        require(step, dataset, person, APPROVE, approving)
+        require(step, dataset, person, REJECT, rejecting)
+        review = _Review(step, person, dataset, acknowledged)
+        _check_alone(approving)
+        complete, incomplete = review.sorted_out(approving)
         batch_id = None
-        if approving:
-            leaving = {change.change_id for change in rejecting if change.status == APPROVED}
-            if leaving:
-                # Two steps in one: the batch is rebuilt without them before others join it.
-                _append_reject(step, person, rejecting, wanted_reason or "", wanted_title, None)
-                rejecting = []
-            batch_id = append_approve(step, person, approving, wanted_title or "")
+        leaving = {change.change_id for change in rejecting if change.status == APPROVED}
+        if complete and leaving:
+            # Two steps in one: the batch is rebuilt without them before others join it.
+            _append_rejects(step, person, rejecting, why, wanted_title, None)
+            rejecting = []
+        if incomplete:
+            review.append_incomplete(incomplete)
+        if complete:
+            batch_id = append_approve(step, person, complete, wanted_title or "", acknowledged=acknowledged)
         if rejecting:
-            _append_reject(step, person, rejecting, wanted_reason or "", wanted_title, batch_id)
+            _append_rejects(step, person, rejecting, why, wanted_title, batch_id)
         return {
             "batch_id": batch_id,
             "batch_title": wanted_title,
@@ -110,25 +103,127 @@ def review_changes(
     return ctx.write(decide)
 
 
-def append_approve(step: Step, person: Person, changes: Sequence[Change], title: str) -> int:
+class _Review:
+    """One approver's approvals in one step: which of them complete what a change needs."""
+
+    def __init__(self, step: Step, person: Person, dataset: DatasetTree, acknowledged: bool) -> None:
+        self._step = step
+        self._person = person
+        self._config = dataset.config
+        self._facts_of = facts_finder(step.objects, dataset)
+        self._acknowledged = acknowledged
+
+    def sorted_out(self, changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
+        """The changes that have all approvals with this one, and the others.
+
+        Raises:
+            WrongState: one has all approvals without this one, or has this very one.
+            Forbidden: a change would be complete but for a second look at its critical fields.
+        """
+        complete: list[Change] = []
+        incomplete: list[Change] = []
+        # With "second" no flag helps: the approval is kept, and the next approver's completes it.
+        needs_flag = self._config.policy.ack_critical is True and not self._acknowledged
+        for change in changes:
+            self._check_wanted(change)
+            lacking = policy.missing(self._config, self._with_mine(change), self._facts_of)
+            if needs_flag and lacking and all(item.rule == policy.CRITICAL for item in lacking):
+                refuse(self._config, APPROVE, lacking)
+            done = not lacking and change.status == PENDING
+            (complete if done else incomplete).append(change)
+        return complete, incomplete
+
+    def append_incomplete(self, changes: Sequence[Change]) -> None:
+        """Append the event of approvals that complete nothing, or that an approved change takes besides."""
+        event = Event(
+            APPROVE,
+            self._person.actor,
+            0,
+            0,
+            change_ids=tuple(change.change_id for change in changes),
+            approvals=_bound(changes),
+            acknowledged=self._acknowledged,
+            sole=sole_approvals(self._config, self._person, changes, self._facts_of),
+        )
+        self._step.append(event, email=self._person.email, body=listing(changes))
+
+    def _with_mine(self, change: Change) -> Change:
+        given = self._given(change)
+        acknowledged = self._acknowledged or (given is not None and given.acknowledged)
+        mine = GivenApproval(self._person.actor.id, str(self._person.actor), self._step.time, acknowledged)
+        return replace(change, approvals=(*_of_others(change, mine.by), mine))
+
+    def _check_wanted(self, change: Change) -> None:
+        given = self._given(change)
+        is_enough = not policy.missing(self._config, change, self._facts_of)
+        # A policy that asks for less by now can leave a pending change with all it needs: whoever approves it, again
+        # or not, brings it into the batch.
+        waits = change.status != PENDING or not is_enough
+        if given is not None and (given.acknowledged or not self._acknowledged) and waits:
+            raise WrongState(
+                f"change {change.change_id} has your approval already",
+                hint=f"`modelref-git status {change.change_id}` says what it waits for",
+            )
+        if change.status == APPROVED and is_enough:
+            raise _decided(change, "only a pending one can be approved")
+
+    def _given(self, change: Change) -> GivenApproval | None:
+        return next((item for item in change.approvals if item.by == self._person.actor.id), None)
+
+
+def _of_others(change: Change, ident: str) -> tuple[GivenApproval, ...]:
+    return tuple(item for item in change.approvals if item.by != ident)
+
+
+def _bound(changes: Sequence[Change]) -> tuple[Approval, ...]:
+    return tuple(Approval(change.change_id, change.base_blob, change.blob) for change in changes)
+
+
+def _check_alone(changes: Sequence[Change]) -> None:
+    policies = [change.change_id for change in changes if change.category == POLICY]
+    if policies and len(changes) > 1:
+        raise WrongState(
+            f"change {policies[0]} is one of the policy, and is a batch of its own",
+            hint=f"approve it alone with `modelref-git approve {policies[0]} --title T`",
+        )
+
+
+def append_approve(
+    step: Step, person: Person, changes: Sequence[Change], title: str, *, acknowledged: bool = False
+) -> int:
     """Merge *changes*, ascending, into the open batch or a new one, and append the event; gives the batch's number.
 
     Raises:
         Conflict: they do not merge.
+        Invalid: a merged record does not satisfy its schema, or a change of the policy makes no sense.
     """
-    policy = any(change.category == POLICY for change in changes)
+    dataset = step.dataset()
+    is_policy = any(change.category == POLICY for change in changes)
     header = step.queue.header
-    joined = None if policy or header.open_batch is None else step.queue.batch(header.open_batch)
+    joined = None if is_policy else open_batch(step)
     batch_id = joined.batch_id if joined is not None else header.last_batch_id + 1
     onto = joined.head if joined is not None else step.main
+    known = step.dataset(onto).config.categories
+    for change in changes:
+        check_precondition(dataset, change, step)
+        if joined is not None and change.category not in known:
+            raise WrongState(
+                f"the open batch {joined.batch_id} is older than the category {change.category} of change "
+                f"{change.change_id}, which cannot join it",
+                hint=f"apply that one first with `modelref-git apply --batch {joined.batch_id}`",
+            )
     merges = merge(step, onto, changes, batch_id, title, person)
+    if is_policy:
+        check_policy_change(dataset, step.dataset(merges[-1]))
     event = Event(
         APPROVE,
         person.actor,
         0,
         0,
         change_ids=tuple(change.change_id for change in changes),
-        approvals=tuple(Approval(change.change_id, change.base_blob, change.blob) for change in changes),
+        approvals=_bound(changes),
+        acknowledged=acknowledged,
+        sole=sole_approvals(dataset.config, person, changes, facts_finder(step.objects, dataset)),
         batch_id=batch_id,
         title=title,
         merges=tuple(merges),
@@ -137,67 +232,69 @@ def append_approve(step: Step, person: Person, changes: Sequence[Change], title:
     return batch_id
 
 
+def _append_rejects(
+    step: Step,
+    person: Person,
+    changes: Sequence[Change],
+    why: Mapping[int, str],
+    title: str | None,
+    batch_id: int | None,
+) -> None:
+    """Append the rejection of *changes*, one event for each reason."""
+    for reason in dict.fromkeys(why[change.change_id] for change in changes):
+        part = [change for change in changes if why[change.change_id] == reason]
+        _append_reject(step, person, part, reason, title, batch_id)
+
+
 def _append_reject(
     step: Step, person: Person, changes: Sequence[Change], reason: str, title: str | None, batch_id: int | None
 ) -> None:
-    leaving = {change.change_id for change in changes if change.status == APPROVED}
-    merges: list[str] = []
-    if leaving:
-        merges = _rebuilt(step, person, leaving)
+    rebuilt = without(step, person, {change.change_id for change in changes})
     event = Event(
         REJECT,
         person.actor,
         0,
         0,
         change_ids=tuple(change.change_id for change in changes),
+        returned=rebuilt.returned,
         batch_id=batch_id,
         title=title,
         reason=reason,
-        merges=tuple(merges),
+        merges=rebuilt.merges,
     )
-    step.append(event, keeps=merges[-1:], email=person.email, body=listing(changes))
+    step.append(event, keeps=rebuilt.merges[-1:], email=person.email, body=listing(changes))
 
 
-def _rebuilt(step: Step, person: Person, leaving: set[int]) -> list[str]:
-    """The open batch merged anew without the changes that leave it."""
-    batch = open_batch(step)
-    if batch is None:
-        return []
-    rest = [find_change(step.queue, number) for number in batch.changes if number not in leaving]
-    return merge(step, step.main, rest, batch.batch_id, batch.title, person)
-
-
-def open_batch(step: Step) -> Batch | None:
-    """The batch of approved records that waits to be applied, if there is one."""
-    number = step.queue.header.open_batch
-    return None if number is None else step.queue.batch(number)
-
-
-def listing(changes: Sequence[Change]) -> list[str]:
-    """The changes as lines for people."""
-    return [f"- change {change.change_id}: {change.proposal.title}" for change in changes[:SHOWN_AT_MOST]]
-
-
-def _approvable(step: Step, pick: Pick) -> Change:
+def _picked(step: Step, pick: Pick) -> Change:
     change = find_change(step.queue, pick.change_id)
-    if change.status != PENDING:
+    if change.status not in OPEN:
+        raise _decided(change, "only a pending one can be approved")
+    if change.is_held:
         raise WrongState(
-            f"change {change.change_id} is {change.status}, only a pending one can be approved",
-            hint=f"`modelref-git show {change.change_id}` tells its story",
+            f"change {change.change_id} is held by {change.held_username}: {change.hold_reason}",
+            hint=f"an approver lets it go with `modelref-git unhold {change.change_id}`",
         )
     if pick.blob is not None and pick.blob != (change.blob or change.base_blob):
-        raise Conflict(
-            f"change {change.change_id} proposes other content than {pick.blob} now",
-            hint=f"read it again with `modelref-git diff {change.change_id}`",
-        )
+        raise _other_content(change, f"{pick.blob} now")
     return change
 
 
 def _rejectable(step: Step, change_id: int) -> Change:
     change = find_change(step.queue, change_id)
     if change.status not in OPEN:
-        raise WrongState(
-            f"change {change_id} is {change.status}, only an open one can be rejected",
-            hint=f"`modelref-git show {change_id}` tells its story",
-        )
+        raise _decided(change, "only an open one can be rejected")
     return change
+
+
+def _other_content(change: Change, known: str) -> Conflict:
+    return Conflict(
+        f"change {change.change_id} proposes other content than {known}",
+        hint=f"read it again with `modelref-git diff {change.change_id}`",
+    )
+
+
+def _decided(change: Change, only: str) -> WrongState:
+    return WrongState(
+        f"change {change.change_id} is {change.status}, {only}",
+        hint=f"`modelref-git show {change.change_id}` tells its story",
+    )

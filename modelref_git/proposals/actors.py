@@ -11,7 +11,7 @@ REQUESTOR: Final = "requestor"
 APPROVER: Final = "approver"
 SERVICE: Final = "service"
 ROLES: Final = (REQUESTOR, APPROVER, SERVICE)
-"""What a member may be. Without any of them a member only reads."""
+"""What a member may be. Without any of them a member only reads. ``approver:CATEGORY`` is an approver of that alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,17 @@ class Member:
 
     @property
     def is_approver(self) -> bool:
-        """Whether the member may approve, reject and apply."""
-        return APPROVER in self.roles
+        """Whether the member may approve, reject and apply, in every category or in some."""
+        return any(role.partition(":")[0] == APPROVER for role in self.roles)
+
+    @property
+    def is_service(self) -> bool:
+        """Whether the member may write events in the name of others."""
+        return SERVICE in self.roles
+
+    def approves(self, category: str | None) -> bool:
+        """Whether the member is an approver of *category*; of everything, with ``None``."""
+        return APPROVER in self.roles or (category is not None and f"{APPROVER}:{category}" in self.roles)
 
     @property
     def is_requestor(self) -> bool:

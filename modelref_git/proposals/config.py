@@ -1,17 +1,14 @@
-"""``modelref.toml``: the format of a dataset, its policy, members and categories. Read here, and edited in place."""
+"""``modelref.toml``, read: the format of a dataset, its policy, members and categories."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from modelref_git.errors import Conflict, IntegrityFailure, Invalid, NotFound, Problem
-from modelref_git.proposals.actors import ROLES, Actor, Member
-
-if TYPE_CHECKING:
-    from tomlkit import TOMLDocument
+from modelref_git.errors import IntegrityFailure, Invalid, Problem
+from modelref_git.proposals.actors import APPROVER, ROLES, Actor, Member
 
 FORMAT: Final = 1
 """The format version of a dataset repository that this program reads and writes."""
@@ -30,13 +27,49 @@ class CategoryConfig:
     fan_out: int = 0
 
 
+SECOND: Final = "second"
+"""The value of ``ack_critical`` by which critical fields need a second approver."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """One ``[[protected]]`` table: what it is about, and what that needs beyond the policy."""
+
+    category: str | None = None
+    name: str | None = None
+    field: str | None = None
+    """A JSON pointer in which ``*`` stands for any one key or index, or the name of a member at any depth."""
+    requestors: tuple[str, ...] = ()
+    """The ids of those who alone may propose it; empty: whoever may propose."""
+    approvers: tuple[str, ...] = ()
+    """The ids of those whose approvals alone count; empty: every approver's."""
+    approvals: int = 1
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """``[policy]`` and ``[[protected]]``: what a change needs before it is applied."""
+
+    two_person_review: bool = True
+    """Whether somebody else than who asked approves; on unless the file says otherwise."""
+    approvals: int = 1
+    require_signed: bool = False
+    ack_critical: bool | str = False
+    """Whether critical fields need a second look: ``True`` by a second approver or ``--ack-critical``,
+    ``"second"`` by a second approver alone."""
+    replica_max_age: int = 604_800
+    """Seconds after which a replica that could not follow calls itself stale."""
+    protected: tuple[Protection, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class DatasetConfig:
     """What ``modelref.toml`` says."""
 
     members: tuple[Member, ...] = ()
     categories: Mapping[str, CategoryConfig] = field(default_factory=dict)
-    policy: Mapping[str, Any] = field(default_factory=dict)
+    policy: Policy = field(default_factory=Policy)
     rules: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -58,10 +91,11 @@ class DatasetConfig:
                 hint="install the version of modelref-git that wrote it, or a newer one",
             )
         reading = _Reading()
+        categories = reading.categories(document.get("categories", {}))
         config = cls(
-            members=reading.members(document.get("members", [])),
-            categories=reading.categories(document.get("categories", {})),
-            policy=reading.table(document, "policy"),
+            members=reading.members(document.get("members", []), categories),
+            categories=categories,
+            policy=reading.policy(reading.table(document, "policy"), document.get("protected", [])),
             rules=reading.rules(reading.table(document, "rules")),
         )
         if reading.problems:
@@ -76,6 +110,20 @@ class DatasetConfig:
         """The member who has *email* (letter case does not count)."""
         wanted = email.casefold()
         return next((m for m in self.members if any(wanted == e.casefold() for e in m.emails)), None)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 1
+
+
+_POLICY_TYPES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
+    "two_person_review": (lambda value: isinstance(value, bool), "true or false"),
+    "approvals": (_is_count, "a number from 1 on"),
+    "require_signed": (lambda value: isinstance(value, bool), "true or false"),
+    "ack_critical": (lambda value: isinstance(value, bool) or value == SECOND, f'true, false or "{SECOND}"'),
+    "replica_max_age": (_is_count, "a number of seconds"),
+}
+_PROTECTED_KEYS: Final = frozenset({"category", "name", "field", "requestors", "approvers", "approvals", "reason"})
 
 
 class _Reading:
@@ -94,7 +142,7 @@ class _Reading:
             return {}
         return value
 
-    def members(self, rows: Any) -> tuple[Member, ...]:
+    def members(self, rows: Any, categories: Mapping[str, CategoryConfig]) -> tuple[Member, ...]:
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             self.fault("/members", "members must be [[members]] tables")
             return ()
@@ -110,8 +158,10 @@ class _Reading:
             seen.add(ident)
             lists = {key: self._texts(row, key, at) for key in ("emails", "ssh_keys", "roles")}
             for role in lists["roles"]:
-                if role not in ROLES:
-                    self.fault(f"{at}/roles", f"{role!r} is no role; roles are {', '.join(ROLES)}")
+                kind, _, category = role.partition(":")
+                if role not in ROLES and not (kind == APPROVER and category in categories):
+                    known = f"{', '.join(ROLES)}, and {APPROVER}:CATEGORY"
+                    self.fault(f"{at}/roles", f"{role!r} is no role; roles are {known}")
             members.append(Member(ident, name, lists["emails"], lists["ssh_keys"], lists["roles"]))
         return tuple(members)
 
@@ -145,133 +195,43 @@ class _Reading:
                 found[name] = CategoryConfig(name, schema, fan_out)
         return found
 
+    def policy(self, row: dict[str, Any], protected: Any) -> Policy:
+        known = {name: item for name, item in row.items() if name in _POLICY_TYPES}
+        for name in row.keys() - known.keys():
+            self.fault(f"/policy/{name}", f"{name!r} is nothing that the policy says")
+        for name, value in known.items():
+            right, words = _POLICY_TYPES[name]
+            if not right(value):
+                self.fault(f"/policy/{name}", f"{name} is {words}")
+        if self.problems:
+            return Policy()
+        return Policy(**known, protected=self._protections(protected))
+
+    def _protections(self, rows: Any) -> tuple[Protection, ...]:
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            self.fault("/protected", "protected must be [[protected]] tables")
+            return ()
+        found = []
+        for number, row in enumerate(rows):
+            at = f"/protected/{number}"
+            for key in row.keys() - _PROTECTED_KEYS:
+                self.fault(f"{at}/{key}", f"{key!r} is nothing that a [[protected]] table says")
+            texts: dict[str, Any] = {key: row.get(key) for key in ("category", "name", "field", "reason")}
+            for key, value in texts.items():
+                if value is not None and not (isinstance(value, str) and value):
+                    self.fault(f"{at}/{key}", f"{key} must be a text")
+            approvals = row.get("approvals", 1)
+            if not _is_count(approvals):
+                self.fault(f"{at}/approvals", "approvals is a number from 1 on")
+            requestors, approvers = (self._texts(row, key, at) for key in ("requestors", "approvers"))
+            found.append(Protection(**texts, requestors=requestors, approvers=approvers, approvals=approvals))
+        return tuple(found)
+
     def rules(self, rows: dict[str, Any]) -> dict[str, str]:
         for name, severity in rows.items():
             if severity not in SEVERITIES:
                 self.fault(f"/rules/{name}", f"a severity is one of {', '.join(SEVERITIES)}")
         return rows
-
-
-def initial(owner: Member, categories: Mapping[str, str], rules: Mapping[str, str]) -> bytes:
-    """The file of a new dataset: *categories* maps each name to its schema file, *rules* each id to its severity."""
-    import tomlkit
-
-    document = tomlkit.document()
-    document.add(tomlkit.comment("What this dataset is, and who may change it. Change it with `modelref-git member`"))
-    document.add(tomlkit.comment("and `modelref-git category`: a change of this file is recorded like any other."))
-    document.add("format", tomlkit.item(FORMAT))
-    policy = tomlkit.table()
-    policy.add(tomlkit.comment("Whether somebody else than who asked must approve."))
-    for key, value in {
-        "two_person_review": False,
-        "approvals": 1,
-        "require_signed": False,
-        "ack_critical": False,
-        "replica_max_age": 604_800,
-    }.items():
-        policy.add(key, value)
-    document.add("policy", policy)
-    members = tomlkit.aot()
-    members.append(_member_table(owner))
-    document.add("members", members)
-    tables = tomlkit.table(is_super_table=True)
-    for name, schema in categories.items():
-        tables.add(name, _category_table(schema, 0))
-    document.add("categories", tables)
-    severities = tomlkit.table()
-    for rule, severity in rules.items():
-        severities.add(rule, severity)
-    document.add("rules", severities)
-    return tomlkit.dumps(document).encode()
-
-
-def with_member(data: bytes, member: Member) -> bytes:
-    """The file with *member* added.
-
-    Raises:
-        Conflict: a member with that id, or one with one of the e-mails, is there already.
-    """
-    config = DatasetConfig.parse(data)
-    if config.member(member.id) is not None:
-        raise Conflict(f"a member with the id {member.id!r} is there already")
-    for email in member.emails:
-        other = config.member_by_email(email)
-        if other is not None:
-            raise Conflict(f"{email} is already an e-mail of {other.actor}")
-
-    def add(document: TOMLDocument) -> None:
-        import tomlkit
-
-        if "members" not in document:
-            document.add("members", tomlkit.aot())
-        document["members"].append(_member_table(member))
-
-    return _edited(data, add)
-
-
-def with_category(data: bytes, name: str, schema: str) -> bytes:
-    """The file with the category *name* added, whose schema stands at *schema*.
-
-    Raises:
-        Conflict: the category is there already.
-    """
-    if name in DatasetConfig.parse(data).categories:
-        raise Conflict(f"the category {name!r} is there already")
-
-    def add(document: TOMLDocument) -> None:
-        import tomlkit
-
-        if "categories" not in document:
-            document.add("categories", tomlkit.table(is_super_table=True))
-        document["categories"].add(name, _category_table(schema, 0))
-
-    return _edited(data, add)
-
-
-def with_fan_out(data: bytes, name: str, fan_out: int) -> bytes:
-    """The file with the category *name* split by *fan_out* levels.
-
-    Raises:
-        NotFound: there is no such category.
-    """
-    if name not in DatasetConfig.parse(data).categories:
-        raise NotFound(f"there is no category {name!r}")
-
-    def change(document: TOMLDocument) -> None:
-        document["categories"][name]["fan_out"] = fan_out
-
-    return _edited(data, change)
-
-
-def _edited(data: bytes, change: Callable[[TOMLDocument], None]) -> bytes:
-    import tomlkit
-
-    document = tomlkit.parse(data.decode("utf-8"))
-    change(document)
-    edited = tomlkit.dumps(document).encode()
-    DatasetConfig.parse(edited)
-    return edited
-
-
-def _member_table(member: Member) -> Any:
-    import tomlkit
-
-    table = tomlkit.table()
-    table.add("id", member.id)
-    table.add("name", member.name)
-    table.add("emails", list(member.emails))
-    table.add("ssh_keys", list(member.ssh_keys))
-    table.add("roles", list(member.roles))
-    return table
-
-
-def _category_table(schema: str, fan_out: int) -> Any:
-    import tomlkit
-
-    table = tomlkit.table()
-    table.add("schema", schema)
-    table.add("fan_out", fan_out)
-    return table
 
 
 def person(actor: Actor) -> str:

@@ -20,15 +20,33 @@ DELETE: Final = "delete"
 OPERATIONS: Final = (CREATE, UPDATE, DELETE)
 
 ENQUEUE: Final = "enqueue"
+REBASE: Final = "rebase"
+WITHDRAW: Final = "withdraw"
+SUPERSEDE: Final = "supersede"
+HOLD: Final = "hold"
+UNHOLD: Final = "unhold"
 APPROVE: Final = "approve"
 REJECT: Final = "reject"
 APPLY: Final = "apply"
+BATCH_SPLIT: Final = "batch_split"
+PURGE: Final = "purge"
 INIT: Final = "init"
 IMPORT: Final = "import"
+LAYOUT: Final = "layout"
+ADOPT: Final = "adopt"
+DISOWN: Final = "disown"
 
-ACTIONS: Final = (ENQUEUE, APPROVE, REJECT, APPLY, INIT, IMPORT)
-ADMINISTRATIVE: Final = (INIT, IMPORT)
+ADMINISTRATIVE: Final = (INIT, IMPORT, LAYOUT, ADOPT, DISOWN)
 """Actions that put a commit of their own on ``main``."""
+ACTIONS: Final = (
+    *(ENQUEUE, REBASE, WITHDRAW, SUPERSEDE, HOLD, UNHOLD, APPROVE, REJECT, APPLY, BATCH_SPLIT, PURGE),
+    *ADMINISTRATIVE,
+)
+
+BY_IMPORT: Final = "import"
+"""The origin of proposals that an import made: they alone may change a record's legacy remainder."""
+
+_YES: Final = "yes"
 
 _SHOWN_AT_MOST: Final = 127
 """So many changes are listed in a message for people."""
@@ -50,6 +68,8 @@ class Proposal:
     """The record as it was there; ``None`` for a create."""
     blob: str | None
     """The record as proposed; ``None`` for a delete."""
+    origin: str | None = None
+    """:data:`BY_IMPORT` for a proposal that an import made."""
 
     @property
     def title(self) -> str:
@@ -61,6 +81,8 @@ class Proposal:
         rows = [("Operation", self.operation), ("Category", self.category), ("Name", self.name)]
         if self.note:
             rows.append(("Note", self.note))
+        if self.origin:
+            rows.append(("Origin", self.origin))
         rows.append(("Requestor", str(self.requestor)))
         return trailers.message(self.title, (), rows)
 
@@ -97,11 +119,22 @@ class Event:
     change_ids: tuple[int, ...] = ()
     """Ascending. The event of ``change_ids[i]`` has the id ``first_id + i``."""
     proposals: tuple[Proposal, ...] = ()
-    """Of an ``enqueue``: one for each change id."""
+    """Of an ``enqueue`` and a ``rebase``: one for each change id."""
     waived: tuple[tuple[int, str], ...] = ()
     """Quality rules that were waived: of an ``enqueue`` by change id, of an ``import`` with 0 for its records."""
     approvals: tuple[Approval, ...] = ()
+    acknowledged: bool = False
+    """Of an ``approve``: its giver looked at the critical fields a second time."""
+    sole: tuple[int, ...] = ()
+    """Of an ``approve``: the changes that nobody besides its giver, who asked for them too, could have approved."""
     batch_id: int | None = None
+    """``None`` of an ``approve`` that leaves approvals missing; of a ``batch_split`` the batch that was split."""
+    new_batch_id: int | None = None
+    reassigned: tuple[int, ...] = ()
+    """Of a ``batch_split``: the changes that are the new batch."""
+    returned: tuple[int, ...] = ()
+    """Members of a batch that was merged anew which no longer merge, and are pending again."""
+    superseded_by: int | None = None
     title: str | None = None
     reason: str | None = None
     job_id: str | None = None
@@ -109,6 +142,10 @@ class Event:
     """The merges that make the batch from here on, oldest first; after a rebuild, all of them anew."""
     main: str | None = None
     """The commit that ``main`` moves to."""
+    stranger: str | None = None
+    """Of ``adopt`` and ``disown``: the commit that other hands put on ``main``."""
+    attested_by: Actor | None = None
+    """The service that wrote the event in the actor's name."""
     note: str | None = None
     headline: str | None = None
     """What the subject says after the action."""
@@ -137,18 +174,26 @@ class Event:
         rows += [("Proposal", proposal.commit) for proposal in self.proposals]
         rows += [("Waived", f"{change_id} {rule}" if change_id else rule) for change_id, rule in self.waived]
         rows += [("Approval", str(approval)) for approval in self.approvals]
+        rows += [("Sole-Approver", str(change_id)) for change_id in self.sole]
+        rows += [("Reassigned", str(change_id)) for change_id in self.reassigned]
+        rows += [("Returned", str(change_id)) for change_id in self.returned]
         for key, value in self._optional():
             if value is not None:
                 rows.append((key, str(value)))
         rows += [("Merge", oid) for oid in self.merges]
         rows += [("Main", self.main)] if self.main else []
         rows.append(("Actor", str(self.actor)))
+        rows += [("Attested-By", str(self.attested_by))] if self.attested_by else []
         rows += [("Genesis", self.genesis)] if self.genesis else []
         return trailers.message(f"{self.action}: {self.headline or self._words()}", body, rows)
 
     def _optional(self) -> tuple[tuple[str, Any], ...]:
         return (
+            ("Ack-Critical", _YES if self.acknowledged else None),
             ("Batch-Id", self.batch_id),
+            ("New-Batch-Id", self.new_batch_id),
+            ("Superseded-By", self.superseded_by),
+            ("Stranger", self.stranger),
             ("Title", self.title),
             ("Reason", self.reason),
             ("Job-Id", self.job_id),
@@ -164,13 +209,21 @@ class Event:
                 return f"{self.proposals[0].title} as {changes}"
             case "enqueue":
                 return f"{count} changes ({self.change_ids[0]}-{self.change_ids[-1]})"
+            case "approve" if self.batch_id is None:
+                return f"{changes}, more approvals needed"
             case "approve":
                 return f"{changes} as {batch}"
-            case "reject":
-                return f"{changes}: {trailers.quoted(self.reason or '')}"
             case "apply":
                 return f"{batch} ({count} change{'s' if count != 1 else ''})"
-        return self.action
+            case "batch_split" if self.new_batch_id is None:
+                return f"of {batch} nothing is left to apply"
+            case "batch_split":
+                return f"the rest of {batch} is batch {self.new_batch_id} ({len(self.reassigned)} left)"
+            case "supersede":
+                return f"{changes} by change {self.superseded_by}"
+            case "adopt" | "disown":
+                return f"{self.stranger}: {trailers.quoted(self.reason or '')}"
+        return f"{changes}: {trailers.quoted(self.reason)}" if self.reason else changes
 
 
 def batch_message(batch_id: int, title: str, members: Sequence[tuple[int, Proposal]], approver: Actor) -> str:
@@ -213,12 +266,20 @@ def decode(oid: str, text: str, time: int) -> Event:
             change_ids=tuple(int(value) for value in many.get("Change-Id", ())),
             waived=tuple(_waiver(value) for value in many.get("Waived", ())),
             approvals=tuple(Approval.parse(value) for value in many.get("Approval", ())),
-            batch_id=int(single["Batch-Id"]) if "Batch-Id" in single else None,
+            acknowledged=single.get("Ack-Critical") == _YES,
+            sole=tuple(int(value) for value in many.get("Sole-Approver", ())),
+            batch_id=_number(single, "Batch-Id"),
+            new_batch_id=_number(single, "New-Batch-Id"),
+            reassigned=tuple(int(value) for value in many.get("Reassigned", ())),
+            returned=tuple(int(value) for value in many.get("Returned", ())),
+            superseded_by=_number(single, "Superseded-By"),
             title=single.get("Title"),
             reason=single.get("Reason"),
             job_id=single.get("Job-Id"),
             merges=tuple(many.get("Merge", ())),
             main=single.get("Main"),
+            stranger=single.get("Stranger"),
+            attested_by=Actor.parse(single["Attested-By"]) if "Attested-By" in single else None,
             note=single.get("Note"),
             headline=subject.partition(": ")[2],
         )
@@ -232,6 +293,10 @@ def decode(oid: str, text: str, time: int) -> Event:
     nobody = Actor("", "")
     blanks = tuple(Proposal("", "", "", nobody, None, commit, "", None, None) for commit in commits)
     return replace(event, proposals=blanks)
+
+
+def _number(rows: dict[str, str], key: str) -> int | None:
+    return int(rows[key]) if key in rows else None
 
 
 def _waiver(text: str) -> tuple[int, str]:

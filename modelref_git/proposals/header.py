@@ -38,9 +38,13 @@ class Header:
     open_batch: int | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     """How many changes there are in each status."""
+    adopting: Mapping[str, Any] = field(default_factory=dict)
+    """Approvals, so far too few, of the commit that other hands put on ``main``, by its id."""
 
     def as_state(self) -> dict[str, Any]:
         """The header as JSON for the state tree."""
         row = {item.name: getattr(self, item.name) for item in fields(self)}
         row["counts"] = {status: self.counts.get(status, 0) for status in (PENDING, APPROVED, APPLIED, REJECTED)}
+        if not self.adopting:
+            del row["adopting"]
         return row

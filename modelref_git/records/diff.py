@@ -55,6 +55,16 @@ def field_diffs(before: Record | None, after: Record | None) -> list[FieldDiff]:
     return list(_differences((), before, after))
 
 
+def changed_leaves(before: Record | None, after: Record | None) -> list[tuple[str, ...]]:
+    """The paths of all values, items of lists too, that one of the two has and the other has not, or not the same.
+
+    Finer than :func:`field_diffs`: an address within a list of downloads has a path of its own.
+    """
+    old, new = dict(_scalars((), before)), dict(_scalars((), after))
+    differing = (at for at in old.keys() | new.keys() if at not in old or at not in new or not same(old[at], new[at]))
+    return sorted(differing)
+
+
 def net_operation(operation: str | None, before: Record | None, after: Record | None) -> NetOperation:
     """What a change really does to the dataset.
 
@@ -128,6 +138,18 @@ def _leaves(path: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...]
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _leaves((*path, key), item)
+    elif value is not None:
+        yield path, value
+
+
+def _scalars(path: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """What of *value* holds nothing else, with its path; an empty object or list is such a value."""
+    if isinstance(value, Mapping) and value:
+        for key, item in value.items():
+            yield from _scalars((*path, key), item)
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            yield from _scalars((*path, str(index)), item)
     elif value is not None:
         yield path, value
 

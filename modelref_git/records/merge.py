@@ -7,7 +7,7 @@ above it. The stamps of ``metadata`` alone are settled by rule.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final, TypeAlias
 
 from modelref_git.records import pointer
@@ -32,6 +32,8 @@ class FieldConflict:
     base: Any
     ours: Any
     theirs: Any
+    is_removal: bool = field(default=False, compare=False, repr=False)
+    """Whether theirs has no value there, which is something else than a null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +160,8 @@ def _value(hints: MergeHints, base: Any, ours: Any, theirs: Any, *, is_record: b
 
 
 def _conflict(base: Any, ours: Any, theirs: Any) -> _Outcome:
-    shown = (None if side is _ABSENT else side for side in (base, ours, theirs))
-    return ours, (FieldConflict("", *shown),)
+    was, here, there = (None if side is _ABSENT else side for side in (base, ours, theirs))
+    return ours, (FieldConflict("", was, here, there, is_removal=theirs is _ABSENT),)
 
 
 def _under(part: str, conflicts: Iterable[FieldConflict]) -> list[FieldConflict]:

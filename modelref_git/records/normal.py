@@ -22,8 +22,13 @@ if TYPE_CHECKING:
 
 _TEXT: Final = "text_generation"
 
-WARNING_RULES: Final = ("record.unknown_field", RECORD_TYPES.rule, CONTROLNET_STYLES.rule, "text.two_slashes")
-"""The rules behind :func:`warnings`."""
+WARNING_RULES: Final[Mapping[str, str]] = {
+    "record.unknown_field": "A record has the fields that its category's model names.",
+    RECORD_TYPES.rule: "The record type is a category.",
+    CONTROLNET_STYLES.rule: "The style of a control net is one of those that are known.",
+    "text.two_slashes": "The name of a text model has at most one slash, or programs disagree on its variants.",
+}
+"""The rules behind :func:`warnings`, each with its sentence."""
 
 
 def normalise(

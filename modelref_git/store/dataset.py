@@ -11,7 +11,7 @@ from modelref_git.proposals.config import DatasetConfig
 from modelref_git.records.names import fold, name_of
 from modelref_git.store import layout
 from modelref_git.store.objects import ObjectBuffer
-from modelref_git.store.trees import Tree, find, read_tree, walk
+from modelref_git.store.trees import Tree, compare, find, read_tree, walk
 
 if TYPE_CHECKING:
     from modelref_git.records.schemas import Schema
@@ -127,6 +127,36 @@ class DatasetTree:
         self.fan_out(category)
         folder = find(self.objects, self.tree, layout.category_folder(category))
         return 0 if folder is None else sum(1 for _ in walk(self.objects, folder.oid))
+
+
+def changed_records(
+    objects: ObjectBuffer, before: str | None, after: str | None, category: str | None = None
+) -> dict[tuple[str, str], tuple[str | None, str | None]]:
+    """``(category, name)`` of each record in which two trees differ, with its blobs.
+
+    A mere change of layout differs in nothing. The keys are sorted.
+
+    Args:
+        objects: where the trees are read.
+        before: a dataset's tree, or ``None`` for an empty one.
+        after: the other one.
+        category: look at this category alone.
+    """
+    folder = layout.DATASET if category is None else layout.category_folder(category)
+    trees = [None if tree is None else find(objects, tree, folder) for tree in (before, after)]
+    roots = [entry.oid if entry is not None and entry.is_folder else None for entry in trees]
+    old: dict[tuple[str, str], str] = {}
+    new: dict[tuple[str, str], str] = {}
+    for path, left, right in compare(objects, roots[0], roots[1], f"{folder}/"):
+        key = layout.record_of(path)
+        if key is None:
+            continue
+        if left is not None:
+            old[key] = left.oid
+        if right is not None:
+            new[key] = right.oid
+    keys = sorted(old.keys() | new.keys())
+    return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)}
 
 
 def _folded_names(tree: Tree) -> list[tuple[str, str]]:

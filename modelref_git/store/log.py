@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pygit2
 
-from modelref_git.errors import Conflict, IntegrityFailure, ModelrefError, NotFound, UsageFault
+from modelref_git.errors import Conflict, Forbidden, IntegrityFailure, ModelrefError, NotFound, UsageFault
 from modelref_git.proposals.actors import Actor
 from modelref_git.proposals.header import POLICY
 from modelref_git.store import layout, trees
@@ -27,6 +27,7 @@ from modelref_git.store.state import StoredQueue
 
 if TYPE_CHECKING:
     from modelref_git.proposals.events import Event, Proposal
+    from modelref_git.store.signatures import Signer
 
 # What only writers and readers of the log need is imported where they need it: most commands only read ``main``.
 
@@ -99,8 +100,13 @@ def _hint_for_clones(store: GitStore) -> str | None:
 class Step:
     """One step under way: what it read, and the objects and events that it would write."""
 
-    def __init__(self, store: GitStore, head: str | None, clock: Clock) -> None:
+    def __init__(self, store: GitStore, head: str | None, clock: Clock, *, dry_run: bool = False) -> None:
         self.store = store
+        self._dry_run = dry_run
+        self._signers: dict[bool, Signer | None] = {}
+        self._required: dict[str, bool] = {}
+        self.attested_by: Actor | None = None
+        """The service that acts in its actors' names."""
         self.objects = store.buffer()
         self.start = head
         self.head = head
@@ -119,8 +125,67 @@ class Step:
         return DatasetTree.at(self.objects, commit or self.main)
 
     def commit(self, tree: str, parents: Sequence[str], author: Signature, message: str) -> str:
-        """Hold a commit of this step; its committer is this program."""
-        return self.objects.add_commit(Commit(tree, tuple(parents), author, host(self.time), message))
+        """Hold a commit of this step; its committer is this program. It is signed where signing is set up.
+
+        Raises:
+            Forbidden: the policy requires signatures, and there is no key to make one with.
+            UsageFault: the key does not sign.
+        """
+        return self._hold(tree, parents, author, message, self._signer)
+
+    def _hold(self, tree: str, parents: Sequence[str], author: Signature, message: str, signer: Signer | None) -> str:
+        commit = Commit(tree, tuple(parents), author, host(self.time), message)
+        if signer is not None:
+            commit = replace(commit, signature=signer.sign(commit.encode()))
+        return self.objects.add_commit(commit)
+
+    @property
+    def _signer(self) -> Signer | None:
+        """Who signs by the policy on the log's ``main`` of this moment, which the step itself can change.
+
+        Nobody in a dry run: a person would be asked for a passphrase for nothing.
+        """
+        if self._dry_run:
+            return None
+        required = self._requires_signatures
+        if required not in self._signers:
+            from modelref_git.store.signatures import signer_of
+
+            self._signers[required] = signer_of(self.store, required=required)
+        return self._signers[required]
+
+    @property
+    def _requires_signatures(self) -> bool:
+        main = self.queue.header.main
+        if main is None:
+            return False
+        if main not in self._required:
+            self._required[main] = self.dataset().config.policy.require_signed
+        return self._required[main]
+
+    def _check_key(self, actor: Actor) -> None:
+        """Refuse to sign with a key that is not the actor's, or the service's that acts in their name."""
+        if self.queue.header.main is None or self._signer is None:
+            return
+        from modelref_git.proposals.ssh_keys import key_blob
+
+        who = self.attested_by or actor
+        config = self.dataset().config
+        mine = key_blob(self._signer.key)
+        owner = next((m for m in config.members if any(key_blob(line) == mine for line in m.ssh_keys)), None)
+        if owner is not None and owner.id == who.id:
+            return
+        if self._requires_signatures:
+            raise Forbidden(
+                f"the key that git signs with is none of {who}'s, and this dataset takes signed commits only",
+                hint="an approver adds it to your ssh_keys with `modelref-git policy edit`; "
+                "git's `user.signingkey` says which key signs",
+            )
+        if owner is not None:  # nobody would believe what one member signed in the name of another
+            raise Forbidden(
+                f"the key that git signs with is {owner.actor}'s, and you act as {who}",
+                hint=f"act as {owner.actor}, sign with a key of {who}, or do not sign: `git -c commit.gpgsign=false`",
+            )
 
     def author(self, actor: Actor, email: str = "") -> Signature:
         """The author's line for *actor*, for display."""
@@ -137,16 +202,23 @@ class Step:
         """
         from modelref_git.proposals import lifecycle
 
+        self._check_key(event.actor)
+        signer = self._signer  # by the policy before the event
         header = self.queue.header
-        genesis = header.genesis or self.start
-        event = replace(event, first_id=header.last_event_id + 1, time=self.time, genesis=genesis)
+        event = replace(
+            event,
+            first_id=header.last_event_id + 1,
+            time=self.time,
+            genesis=header.genesis or self.start,
+            attested_by=self.attested_by,
+        )
         lifecycle.apply_event(self.queue, event)
         # The first event has no parent: a walk along first parents must end with it.
         # Two requests can come to one commit: the same change, asked for twice by one person in one second.
         keeps = list(dict.fromkeys(keeps))
         parents = [self.head, *self._keep(keeps, event)] if self.head is not None else []
         author = self.author(event.actor, email)
-        self.head = self.commit(self.queue.write(), parents, author, event.message(body))
+        self.head = self._hold(self.queue.write(), parents, author, event.message(body), signer)
         return event
 
     def _keep(self, commits: Sequence[str], event: Event) -> list[str]:
@@ -159,7 +231,7 @@ class Step:
             parents = [*last, *commits[start : start + KEEP_AT_MOST]]
             message = f"keep: what the {event.action} event {event.first_id} speaks of\n"
             self.objects.add("tree", b"")
-            last = [self.commit(EMPTY_TREE, parents, author, message)]
+            last = [self._hold(EMPTY_TREE, parents, author, message, None)]
         return last
 
 
@@ -211,7 +283,7 @@ def write(
                 read(store)
             if head is not None and not dry_run:
                 projections.roll_forward(store, head, warn)
-            step = Step(store, head, clock)
+            step = Step(store, head, clock, dry_run=dry_run)
             answer = decide(step)
             if not dry_run and step.head is not None and step.head != step.start:
                 store.write(step.objects)
@@ -267,8 +339,10 @@ def history(store: GitStore, head: str) -> Iterator[tuple[Commit, Event]]:
         yield commit, replace(event, proposals=proposals)
 
 
-def read_proposal(store: GitStore, oid: str) -> Proposal:
+def read_proposal(store: GitStore, oid: str, *, blobs: bool = True) -> Proposal:
     """The proposal that a commit makes: its words from the trailers, its blobs from the trees.
+
+    Without *blobs*, which are most of the work, it has none.
 
     Raises:
         IntegrityFailure: the commit is no proposal.
@@ -285,9 +359,11 @@ def read_proposal(store: GitStore, oid: str) -> Proposal:
     except UsageFault as error:
         raise IntegrityFailure(f"the commit {oid} names no requestor: {error.message}") from error
     base = commit.parents[0]
-    objects = store.buffer()
-    before, after = DatasetTree.at(objects, base), DatasetTree.at(objects, oid)
     category, name = rows["Category"], rows["Name"]
+    found: list[str | None] = [None, None]
+    if blobs:
+        objects = store.buffer()
+        found = [_blob(DatasetTree.at(objects, side), category, name) for side in (base, oid)]
     return Proposal(
         operation=rows["Operation"],
         category=category,
@@ -296,8 +372,9 @@ def read_proposal(store: GitStore, oid: str) -> Proposal:
         note=rows.get("Note"),
         commit=oid,
         base=base,
-        base_blob=_blob(before, category, name),
-        blob=_blob(after, category, name),
+        base_blob=found[0],
+        blob=found[1],
+        origin=rows.get("Origin"),
     )
 
 

@@ -15,9 +15,11 @@ from typing import Final
 
 from modelref_git.errors import WrongState
 from modelref_git.proposals import trailers
-from modelref_git.proposals.lifecycle import BATCH_OPEN
+from modelref_git.proposals.events import DISOWN
+from modelref_git.proposals.queue import BATCH_OPEN
 from modelref_git.store import layout, worktree
 from modelref_git.store.git import GitStore
+from modelref_git.store.objects import Commit
 from modelref_git.store.refs import LostRace
 from modelref_git.store.state import FOLDERS, StoredQueue, open_refs
 from modelref_git.store.trees import compare
@@ -75,6 +77,11 @@ def _projected(path: Path) -> str:
     return found.decode() if re.fullmatch(rb"[0-9a-f]{40}", found) else ""
 
 
+def last_projected(store: GitStore) -> str | None:
+    """The newest queue commit that this clone brought its branches to, if that is known."""
+    return _projected(store.local_dir / _CACHE) or None
+
+
 def find_behind(store: GitStore, head: str) -> list[Behind]:
     """Every branch that is not where the log at *head* says, found by looking at all of them."""
     main = main_behind(store, head)
@@ -90,8 +97,13 @@ def main_behind(store: GitStore, head: str) -> Behind | None:
     if found is None:
         return Behind(layout.MAIN, wanted, None, foreign=False)
     before = store.has(found) and store.is_ancestor(found, wanted)
-    given = before and any(commit.id == found for commit in store.first_parents(wanted))
+    given = before and any(found == commit.id or found in _disowned(commit) for commit in store.first_parents(wanted))
     return Behind(layout.MAIN, wanted, found, foreign=not given)
+
+
+def _disowned(commit: Commit) -> tuple[str, ...]:
+    """What other hands had put on ``main`` when *commit* disowned it: ``main`` moves on from there."""
+    return commit.parents[1:] if commit.subject.startswith(f"{DISOWN}: ") else ()
 
 
 def _branches(store: GitStore, head: str, done: str) -> list[Behind]:
@@ -101,11 +113,14 @@ def _branches(store: GitStore, head: str, done: str) -> list[Behind]:
     """
     objects = store.buffer()
     tree = store.read_commit(head).tree
+    before: dict[str, str | None] = {}
     if done and _is_before(store, done, head):
-        refs = _touched(store, store.read_commit(done).tree, tree)
-        queue = StoredQueue(objects, tree)
+        old = store.read_commit(done).tree
+        refs = _touched(store, old, tree)
+        queue, then = StoredQueue(objects, tree), StoredQueue(objects, old)
         wanted = {ref: _wanted(queue, ref) for ref in refs}
         found = {ref: store.refs.read(ref) for ref in refs}
+        before = {ref: _wanted(then, ref) for ref in refs}
     else:
         every: dict[str, str] = open_refs(objects, tree)
         present = {**store.refs.under(layout.PROPOSALS), **store.refs.under(layout.BATCHES)}
@@ -115,7 +130,8 @@ def _branches(store: GitStore, head: str, done: str) -> list[Behind]:
     behind = []
     for ref, oid in wanted.items():
         if found[ref] != oid:
-            foreign = bool(found[ref]) and not _given(store, head, ref, found[ref] or "")
+            known = not found[ref] or found[ref] == before.get(ref)
+            foreign = not known and not _given(store, head, ref, found[ref] or "")
             behind.append(Behind(ref, oid, found[ref], foreign))
     return behind
 
@@ -158,18 +174,21 @@ def _given(store: GitStore, head: str, ref: str, oid: str) -> bool:
         change = queue.change(int(number))
         if change is not None and change.commit == oid:
             return True
-        keys = ("Proposal",)
+        named: tuple[str, ...] = ("Change-Id", "Proposal")
     else:
         batch = queue.batch(int(number))
         if batch is not None and oid in batch.merges:
             return True
-        keys = ("Merge",)
+        named = ("Merge",)
     # Rare: the value is none of the newest, so the whole log is asked.
-    return any(
-        key in keys and value == oid
-        for commit in store.first_parents(head)
-        for key, value in trailers.read(commit.message)
-    )
+    return any(_names(commit, named, number, oid) for commit in store.first_parents(head))
+
+
+def _names(commit: Commit, keys: tuple[str, ...], number: str, oid: str) -> bool:
+    """Whether an event gave a branch the value *oid*: a proposal's stands in the same place as its change."""
+    rows = trailers.read(commit.message)
+    *numbers, values = ([value for key, value in rows if key == wanted] for wanted in keys)
+    return (number, oid) in zip(numbers[0], values, strict=False) if numbers else oid in values
 
 
 def _move(store: GitStore, behind: Iterable[Behind]) -> list[WrongState]:

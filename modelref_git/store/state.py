@@ -2,6 +2,7 @@
 
 ``state.json``                        the header: counters, the log's main, the open batch
 ``changes/<status>/…/<id>.json``      one change, under ``pending``, ``approved`` or ``closed``
+``changes/purged/…/<id>.json``        what a purge took out of the queue: for the audit alone
 ``batches/…/<id>.json``               one batch
 ``open/…/<hash>.json``                the open changes of a record and of its look-alikes
 ``jobs/…/<hash>.json``                what was applied under a job id
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from modelref_git.errors import IntegrityFailure
@@ -24,10 +25,11 @@ from modelref_git.store.objects import ObjectBuffer
 from modelref_git.store.trees import TreeEditor, read_tree, walk
 
 if TYPE_CHECKING:
-    from modelref_git.proposals.lifecycle import Batch, Change
+    from modelref_git.proposals.queue import Batch, Change
 
 _HEADER: Final = "state.json"
 _CLOSED: Final = "closed"
+_PURGED: Final = "purged"
 FOLDERS: Final = (PENDING, APPROVED, _CLOSED)
 """The folders of changes: those of one folder are listed without reading the others."""
 
@@ -66,13 +68,23 @@ class StoredQueue:
                     f"the queue log has format {row.get('format')!r}; this version reads format {STATE_FORMAT}",
                     hint="install the version of modelref-git that wrote it, or a newer one",
                 )
-            self.header = Header(**row)
+            try:
+                self.header = Header(**row)
+            except TypeError as error:
+                raise IntegrityFailure(f"the queue's state has a header that is not readable: {error}") from error
 
     def change(self, change_id: int) -> Change | None:
-        """The change with that number, wherever it stands."""
-        from modelref_git.proposals.lifecycle import Change
+        """The change with that number, wherever it stands; a purged one is not there."""
+        return self._find(change_id, FOLDERS)
 
-        for folder in FOLDERS:
+    def purged(self, change_id: int) -> Change | None:
+        """The change with that number, if a purge has taken it out of the queue."""
+        return self._find(change_id, (_PURGED,))
+
+    def _find(self, change_id: int, folders: Iterable[str]) -> Change | None:
+        from modelref_git.proposals.queue import Change
+
+        for folder in folders:
             path = layout.numbered_path(f"changes/{folder}", change_id)
             entry = self._editor.get(path)
             if entry is None:
@@ -90,9 +102,17 @@ class StoredQueue:
         if change.is_open != was_open:
             self._index(change)
 
+    def purge_change(self, change: Change, before: Change) -> None:
+        """Take *before* out of the queue; *change* is kept for the audit."""
+        self._editor.remove(layout.numbered_path(f"changes/{folder_of(before.status)}", change.change_id))
+        path = layout.numbered_path(f"changes/{_PURGED}", change.change_id)
+        _remember(self._write(path, change.as_state()), change)
+        if before.is_open:
+            self._index(change)
+
     def batch(self, batch_id: int) -> Batch | None:
         """The batch with that number."""
-        from modelref_git.proposals.lifecycle import Batch
+        from modelref_git.proposals.queue import Batch
 
         row = self._read(layout.numbered_path("batches", batch_id))
         return None if row is None else Batch.from_state(row)
@@ -194,14 +214,19 @@ def open_refs(objects: ObjectBuffer, tree: str | None) -> dict[str, str]:
     if tree is None:
         return wanted
     queue = StoredQueue(objects, tree)
+    batches: set[int] = set()
     for folder in (PENDING, APPROVED):
         for change_id in queue.change_ids(folder):
             change = queue.change(change_id)
-            if change is not None:
-                wanted[layout.proposal_ref(change_id)] = change.commit
-    batch = queue.batch(queue.header.open_batch) if queue.header.open_batch is not None else None
-    if batch is not None:
-        wanted[layout.batch_ref(batch.batch_id)] = batch.head
+            if change is None:
+                continue
+            wanted[layout.proposal_ref(change_id)] = change.commit
+            if change.status == APPROVED and change.batch_id is not None:
+                batches.add(change.batch_id)  # a change of the policy is in one of its own, beside the open one
+    for number in sorted(batches):
+        batch = queue.batch(number)
+        if batch is not None:
+            wanted[layout.batch_ref(number)] = batch.head
     return wanted
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final, NamedTuple, Protocol
 
 from modelref_git.store.objects import EMPTY_TREE
@@ -23,6 +24,8 @@ _ROWS: Final = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
 """An entry of a tree: mode, name, id."""
 _REST_OF_ROW: Final = 22
 """Its bytes besides mode and name."""
+_BETWEEN: Final = 2
+"""Its bytes besides mode, name and id."""
 
 
 class Entry(NamedTuple):
@@ -59,13 +62,8 @@ class Tree:
     __slots__ = ("_places", "data", "entries")
 
     def __init__(self, data: bytes) -> None:
-        rows = _ROWS.findall(data)
-        if sum(len(mode) + len(name) for mode, name, _ in rows) + _REST_OF_ROW * len(rows) != len(data):
-            raise ValueError("a tree object is malformed")
+        self.entries = _entries(_split(data))
         self.data = data
-        self.entries: dict[str, Entry] = {
-            name.decode("utf-8", "surrogateescape"): Entry(int(mode, 8), oid.hex()) for mode, name, oid in rows
-        }
         self._places: tuple[list[bytes], list[int]] | None = None
 
     def edited(self, changes: dict[str, Entry | None]) -> bytes:
@@ -103,6 +101,18 @@ class Tree:
                 starts.append(starts[-1] + len(mode) + len(name) + _REST_OF_ROW)
             self._places = keys, starts
         return self._places
+
+
+def _split(data: bytes) -> list[tuple[bytes, bytes, bytes]]:
+    """``(mode, name, id)`` of each entry in a tree's bytes."""
+    rows: list[tuple[bytes, bytes, bytes]] = _ROWS.findall(data)
+    if sum(map(len, chain.from_iterable(rows))) + _BETWEEN * len(rows) != len(data):
+        raise ValueError("a tree object is malformed")
+    return rows
+
+
+def _entries(rows: Iterable[tuple[bytes, bytes, bytes]]) -> dict[str, Entry]:
+    return {name.decode("utf-8", "surrogateescape"): Entry(int(mode, 8), oid.hex()) for mode, name, oid in rows}
 
 
 def _sort_key(name: bytes, mode: int) -> bytes:
@@ -168,11 +178,9 @@ def compare(
     """``(path, old entry, new entry)`` of every file that differs; equal folders are not read."""
     if old == new:
         return
-    before, after = read_tree(reader, old).entries, read_tree(reader, new).entries
+    before, after = _differing(reader, old, new)
     for name in sorted(before.keys() | after.keys()):
         left, right = before.get(name), after.get(name)
-        if left == right:
-            continue
         path = f"{prefix}{name}"
         left_tree = left.oid if left is not None and left.is_folder else None
         right_tree = right.oid if right is not None and right.is_folder else None
@@ -182,6 +190,20 @@ def compare(
         right_file = right if right_tree is None else None
         if left_file is not None or right_file is not None:
             yield path, left_file, right_file
+
+
+def _differing(reader: TreeReader, old: str | None, new: str | None) -> tuple[dict[str, Entry], dict[str, Entry]]:
+    """The entries that one of two trees has and the other has not, without parsing all that they share."""
+    left, right = (set(_rows(reader, oid)) for oid in (old, new))
+    return _entries(left - right), _entries(right - left)
+
+
+def _rows(reader: TreeReader, oid: str | None) -> list[tuple[bytes, bytes, bytes]]:
+    """``(mode, name, id)`` of each entry of a tree, as its bytes have them."""
+    if oid is None or oid == EMPTY_TREE:
+        return []
+    parsed = _PARSED.get(oid)
+    return _split(parsed.data if parsed is not None else reader.read(oid)[1])
 
 
 class TreeEditor:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.world import ARTHUR, CAROL, OPEN_SCHEMA, World
+from tests.support.world import ARTHUR, CAROL, OPEN_SCHEMA, OWNER, World
 
 FIELDS = ["user_id", "username", "roles", "is_requestor", "is_approver"]
 
@@ -68,9 +68,12 @@ def test_member_list(world: World) -> None:
     }
 
 
-def test_member_add_acts_at_once_and_is_recorded_as_a_change(world: World, tmp_path: Path) -> None:
+def test_member_add_acts_at_once_where_one_may_pass_it_alone_and_is_recorded_as_a_change(
+    world: World, tmp_path: Path
+) -> None:
+    world.let_anybody_review()
     key = tmp_path / "key.pub"
-    key.write_text("ssh-ed25519 AAAAC3Nza dora@home\n")
+    key.write_text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f dora@home\n")
     words = ("--email", "dora@people.example", "--email", "d@people.example", "--role", "requestor")
     answer = world.run("member", "add", "Dora D.#4", *words, "--ssh-key", str(key)).ok().json
     assert answer["main"] == world.git("rev-parse", "main").strip()
@@ -80,7 +83,7 @@ def test_member_add_acts_at_once_and_is_recorded_as_a_change(world: World, tmp_p
         "username": "Dora D.#4",
         "emails": ["dora@people.example", "d@people.example"],
         "roles": ["requestor"],
-        "ssh_keys": ["ssh-ed25519 AAAAC3Nza dora@home"],
+        "ssh_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f dora@home"],
     }
     change = world.run("changes", "--category", "policy").ok().json["items"][-1]
     assert (change["model_name"], change["operation"], change["status"]) == ("modelref.toml", "update", "applied")
@@ -89,15 +92,30 @@ def test_member_add_acts_at_once_and_is_recorded_as_a_change(world: World, tmp_p
     assert world.git("diff", "--name-only", "main~1", "main").split() == ["modelref.toml"]
 
 
+def test_member_add_waits_for_another_approver_where_there_is_one(world: World) -> None:
+    main = world.git("rev-parse", "main")
+    answer = world.run("member", "add", "dora#4", "--email", "dora@people.example", "--role", "requestor").ok()
+    assert {"change_id": 3, "user_id": "4"}.items() <= answer.json.items()
+    assert "main" not in answer.json
+    assert b"modelref-git approve 3" in answer.err
+    assert world.git("rev-parse", "main") == main
+    assert [row["user_id"] for row in world.run("member", "list").ok().json] == ["1", "2", "3"]
+    refused = world.run("approve", "3", "--title", "T", actor=OWNER)
+    assert (refused.code, [row["rule"] for row in refused.error["details"]]) == (6, ["review.two_people"])
+    world.apply(world.approve(3))
+    assert [row["user_id"] for row in world.run("member", "list").ok().json] == ["1", "2", "3", "4"]
+    assert [event["action"] for event in world.events()[-3:]] == ["enqueue", "approve", "apply"]
+
+
 def test_a_member_without_a_role_only_reads(world: World) -> None:
-    world.run("member", "add", "dora#4", "--email", "dora@people.example").ok()
+    world.run_policy("member", "add", "dora#4", "--email", "dora@people.example")
     assert who(world, "4")["roles"] == []
     assert world.run("propose", "delete", "clip", "ViT-L/14", actor="4").code == 6
 
 
 def test_a_policy_change_leaves_an_open_batch_alone(world: World) -> None:
     batch = world.approve(world.delete("clip", "ViT-L/14"))
-    world.run("member", "add", "dora#4", "--email", "dora@people.example").ok()
+    world.run_policy("member", "add", "dora#4", "--email", "dora@people.example")
     assert world.run("changes", "--status", "approved").ok().json["total"] == 1
     assert world.apply(batch) == [3]
 
@@ -152,6 +170,7 @@ VOICES = {
 def test_a_category_of_ones_own_works_by_its_schema_alone(world: World, tmp_path: Path) -> None:
     schema = tmp_path / "s.json"
     schema.write_text(json.dumps(VOICES))
+    world.let_anybody_review()
     answer = world.run("category", "add", "voices", "--schema", str(schema)).ok().json
     assert list(answer) == ["category", "main"]
     assert answer == {"category": "voices", "main": world.git("rev-parse", "main").strip()}
@@ -165,7 +184,7 @@ def test_a_category_of_ones_own_works_by_its_schema_alone(world: World, tmp_path
     assert [row["path"] for row in refused.error["details"]] == ["/pitch"]
     made = world.run(*words, actor=CAROL, stdin=record).ok()
     assert made.json["payload"] == json.loads(record), "nothing is filled in, dropped or stamped"
-    assert world.run("diff", "3", "4").code == 0
+    assert world.run("diff", "4", "5").code == 0
     assert world.run("diff", str(made.json["change_id"])).ok().json["is_critical"] is True
     world.apply(world.approve(made.json["change_id"]))
     assert world.git("show", "main:dataset/voices/Ann.json") == (

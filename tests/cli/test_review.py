@@ -173,9 +173,17 @@ def test_all_or_nothing(three: World) -> None:
         assert three.refs() == before
 
 
-def test_two_approved_changes_of_one_record_are_refused_with_both_named(world: World) -> None:
+def test_two_approved_changes_of_one_record_that_touch_different_fields_are_one_batch(world: World) -> None:
     first = world.update("clip", "ViT-L/14", {"/description": "one"})
     second = world.update("clip", "ViT-L/14", {"/nsfw_rating": "none"})
+    world.apply(world.approve(first, second))
+    live = world.run("get", "clip", "ViT-L/14").ok().json
+    assert (live["description"], live["nsfw_rating"]) == ("one", "none")
+
+
+def test_two_approved_changes_of_one_field_are_refused_with_both_named(world: World) -> None:
+    first = world.update("clip", "ViT-L/14", {"/description": "one"})
+    second = world.update("clip", "ViT-L/14", {"/description": "two", "/nsfw_rating": "none"})
     answer = world.run("approve", str(first), str(second), "--title", "T", actor=ARTHUR)
     assert answer.code == 4
     (entry,) = answer.error["details"]
@@ -185,20 +193,23 @@ def test_two_approved_changes_of_one_record_are_refused_with_both_named(world: W
     assert (entry["change_id"], entry["other_change_id"]) == (second, first)
     assert (entry["category"], entry["model_name"]) == ("clip", "ViT-L/14")
     assert entry["authors"] == ["carol#2", "carol#2"]
-    assert entry["base"] == world.run("get", "clip", "ViT-L/14").ok().json
-    assert (entry["ours"]["description"], entry["theirs"]["nsfw_rating"]) == ("one", "none")
+    assert entry["path"] == "/description"
+    assert entry["base"] == world.run("get", "clip", "ViT-L/14").ok().json["description"]
+    assert (entry["ours"], entry["theirs"]) == ("one", "two")
+    assert f"propose rebase {second} --take mine" in answer.error["message"]
     assert world.approve(first) == 3, "nothing was spent"
     assert world.run("approve", str(second), "--title", "T", actor=ARTHUR).code == 4, "nor may it join later"
 
 
-def test_a_change_of_a_record_that_changed_on_main_is_refused(world: World) -> None:
+def test_a_change_of_a_field_that_changed_on_main_is_refused(world: World) -> None:
     first = world.update("clip", "ViT-L/14", {"/description": "one"})
     second = world.update("clip", "ViT-L/14", {"/description": "two"})
     world.apply(world.approve(first))
     answer = world.run("approve", str(second), "--title", "T", actor=ARTHUR)
     assert answer.code == 4
-    assert answer.error["details"][0]["other_change_id"] is None
-    assert str(second) in answer.error["message"]
+    assert answer.error["details"][0]["other_change_id"] == first
+    assert f"change {second}" in answer.error["message"]
+    assert f"change {first}" in answer.error["message"]
 
 
 def test_only_an_approver_decides(three: World) -> None:
@@ -231,13 +242,22 @@ def test_apply_by_all_its_ids_answers_in_the_order_given(three: World) -> None:
     assert set(three.run("ls", "clip").ok().json) >= {"a", "b", "c"}
 
 
-def test_a_part_of_a_batch_is_refused_and_nothing_is_applied(three: World) -> None:
+def test_a_part_of_a_batch_is_applied_and_the_rest_is_a_batch_of_its_own(three: World) -> None:
     three.approve(3, 4, 5)
-    before = three.refs()
-    answer = three.run("apply", "3", "5", actor=ARTHUR)
-    assert (answer.code, answer.error["code"], answer.out) == (7, "state", b"")
-    assert "4" in answer.error["message"]
-    assert three.refs() == before
+    answer = three.run("apply", "5", "3", actor=OWNER).ok().json
+    assert [row["change_id"] for row in answer.pop("applied")] == [5, 3]
+    assert answer == {
+        "batch_split_occurred": True,
+        "batch_split_original_batch_id": 3,
+        "batch_split_new_batch_id": 4,
+        "batch_split_reassigned_count": 1,
+    }
+    assert set(three.run("ls", "clip").ok().json) & {"a", "b", "c"} == {"a", "c"}
+    left = three.run("show", "4").ok().json
+    assert (left["status"], left["batch_id"], left["batch_title"]) == ("approved", 4, "June models")
+    assert left["approved_by"] == "3", "who approved it is who approved it"
+    assert three.apply(4) == [4]
+    assert set(three.run("ls", "clip").ok().json) >= {"a", "b", "c"}
 
 
 def test_the_same_job_again_answers_the_same_records_and_does_nothing(three: World) -> None:
@@ -301,7 +321,7 @@ def test_only_an_approver_applies(three: World) -> None:
 def test_a_batch_whose_main_moved_on_is_merged_anew(three: World) -> None:
     three.approve(3)
     old = three.refs()["refs/heads/batches/3"]
-    three.run("member", "add", "dora#4", "--email", "dora@people.example").ok()
+    three.run_policy("member", "add", "dora#4", "--email", "dora@people.example")
     three.run("apply", "--batch", "3", actor=ARTHUR).ok()
     head = three.git("rev-parse", "main").strip()
     assert head != old
@@ -324,7 +344,10 @@ def test_a_second_create_of_a_record_that_went_live_is_refused(world: World) -> 
     first, second = (world.create("clip", "twin", clip("twin", description=text)) for text in ("one", "two"))
     world.apply(world.approve(first))
     answer = world.run("approve", str(second), "--title", "T", actor=ARTHUR)
-    assert (answer.code, answer.error["details"][0]["base"]) == (4, None)
+    assert answer.code == 4
+    (entry,) = answer.error["details"]
+    assert (entry["change_id"], entry["other_change_id"], entry["path"], entry["base"]) == (second, first, "", None)
+    assert (entry["ours"]["description"], entry["theirs"]["description"]) == ("one", "two")
 
 
 def test_an_apply_checks_every_precondition_against_the_main_of_that_moment(tmp_path: Path) -> None:

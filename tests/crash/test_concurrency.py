@@ -20,7 +20,7 @@ from modelref_git.store import layout, log
 from modelref_git.store.log import Step
 from tests.crash.checks import check_fold, check_fsck, check_projections
 from tests.crash.processes import answers, happened, start
-from tests.support.world import ARTHUR, CAROL, World
+from tests.support.world import ARTHUR, CAROL, OWNER, World
 
 _T = TypeVar("_T")
 
@@ -143,10 +143,13 @@ def test_an_update_that_is_overtaken_edits_the_record_of_that_moment(world: Worl
 
 
 @pytest.mark.usefixtures("lockless")
-def test_of_two_approvals_of_one_change_the_second_is_told_that_it_is_approved(world: World) -> None:
+@pytest.mark.parametrize(("actor", "told"), [(OWNER, "is approved"), (ARTHUR, "has your approval already")])
+def test_of_two_approvals_of_one_change_the_second_is_told_that_it_is_approved(
+    world: World, actor: str, told: str
+) -> None:
     change = world.create(THING, "one", {})
-    ctx = Racing(world, ARTHUR, lambda: world.approve(change, title="theirs"))
-    with pytest.raises(WrongState, match="is approved"):
+    ctx = Racing(world, actor, lambda: world.approve(change, title="theirs"))
+    with pytest.raises(WrongState, match=told):
         review_changes(ctx, [Pick(change)], [], title="mine")
     assert [row for row in happened(world.path) if row[1] == change] == [("enqueue", change), ("approve", change)]
     sound(world)
@@ -166,19 +169,27 @@ def test_two_approvals_of_different_changes_both_end_in_the_open_batch(world: Wo
 
 
 @pytest.mark.usefixtures("lockless")
-def test_an_apply_takes_along_what_joined_the_batch_meanwhile_or_refuses_when_it_was_named_by_its_changes(
-    world: World,
-) -> None:
+def test_an_apply_of_a_batch_takes_along_what_joined_it_meanwhile(world: World) -> None:
     first, second = world.create(THING, "one", {}), world.create(THING, "two", {})
     batch = world.approve(first)
     ctx = Racing(world, ARTHUR, lambda: world.approve(second))
-    with pytest.raises(WrongState, match="also holds"):
-        apply_changes(ctx, [first])
-    third = world.create(THING, "three", {})
-    ctx = Racing(world, ARTHUR, lambda: world.approve(third))
     answer = apply_changes(ctx, [], batch_id=batch)
-    assert [row["change_id"] for row in answer["applied"]] == [first, second, third]
-    assert world.context().view().dataset().names(THING) == ["one", "three", "two"]
+    assert [row["change_id"] for row in answer["applied"]] == [first, second]
+    assert world.context().view().dataset().names(THING) == ["one", "two"]
+    sound(world)
+
+
+@pytest.mark.usefixtures("lockless")
+def test_an_apply_by_its_changes_leaves_what_joined_their_batch_meanwhile_in_one_of_its_own(world: World) -> None:
+    first, second = world.create(THING, "one", {}), world.create(THING, "two", {})
+    batch = world.approve(first)
+    ctx = Racing(world, ARTHUR, lambda: world.approve(second))
+    answer = apply_changes(ctx, [first])
+    assert [row["change_id"] for row in answer["applied"]] == [first]
+    assert answer["batch_split_new_batch_id"] == batch + 1
+    assert world.context().view().dataset().names(THING) == ["one"]
+    assert world.apply(batch + 1) == [second]
+    assert world.context().view().dataset().names(THING) == ["one", "two"]
     sound(world)
 
 

@@ -12,12 +12,22 @@ from typing import Any
 import pytest
 
 from modelref_git.errors import Conflict
-from modelref_git.operations.administer import add_member
+from modelref_git.operations.adopt import adopt, disown
+from modelref_git.operations.apply import apply_changes
+from modelref_git.operations.changes import Filters
+from modelref_git.operations.closing import withdraw
 from modelref_git.operations.context import Context
+from modelref_git.operations.drafting import Request
+from modelref_git.operations.hold import hold
 from modelref_git.operations.import_records import ImportOptions, import_source
 from modelref_git.operations.init import init_repository
+from modelref_git.operations.layout import set_fan_out
 from modelref_git.operations.maintain import examine
-from modelref_git.operations.propose import propose_bulk, read_bulk_line
+from modelref_git.operations.members import add_member
+from modelref_git.operations.propose import propose_bulk, propose_create, read_bulk_line
+from modelref_git.operations.purge import purge_changes
+from modelref_git.operations.rebase import propose_rebase
+from modelref_git.operations.revert import revert_batch
 from modelref_git.operations.review import Pick, review_changes
 from modelref_git.store import layout, pack
 from modelref_git.store.git import GitStore
@@ -56,6 +66,28 @@ def one_approved_two_pending(world: World) -> None:
 def two_approved(world: World) -> None:
     three_pending(world)
     world.approve(5, 6)
+
+
+def alone(world: World) -> None:
+    """Whoever asks for a change of the policy passes it in the same step."""
+    world.let_anybody_review()
+
+
+def two_approved_and_alone(world: World) -> None:
+    two_approved(world)
+    alone(world)
+
+
+def member(world: World) -> Any:
+    return add_member(world.context(), "bob#9", emails=("b@x.org",))
+
+
+def member_that_waits(world: World) -> Any:
+    answer = member(world)
+    assert "main" not in answer
+    assert ["needs another approver" in warning for warning in world.warnings] == [True]
+    world.warnings.clear()
+    return answer
 
 
 def review(approve: list[int], reject: list[int]) -> Callable[[World], Any]:
@@ -100,6 +132,64 @@ def nearly_too_many_packs(world: World) -> None:
         number += 1
 
 
+def both_applied(world: World) -> None:
+    two_approved(world)
+    world.apply(5)
+
+
+def member_waits(world: World) -> None:
+    """Two records are approved as batch 5, and a change of the policy waits as change 8."""
+    two_approved(world)
+    member_that_waits(world)
+
+
+def member_approved(world: World) -> None:
+    member_waits(world)
+    world.approve(8, title="policy")
+
+
+def by_other_hands(world: World) -> None:
+    """Somebody commits on main by plain git, while a batch is open."""
+    two_approved(world)
+    text = b'{\n  "v": 9\n}\n'
+    who = b"mallory <mallory@elsewhere.example> 1750000000 +0000"
+    main = world.refs()[layout.MAIN].encode()
+    stream = b"commit %s\ncommitter %s\ndata 7\nby hand\nfrom %s\n" % (layout.MAIN.encode(), who, main)
+    stream += b"M 100644 inline dataset/thing/one.json\ndata %d\n%s\n" % (len(text), text)
+    world.git("fast-import", "--quiet", stdin=stream)
+
+
+def stranger(settle: Callable[..., Any]) -> Callable[[World], Any]:
+    return lambda world: settle(world.context(ARTHUR), world.refs()[layout.MAIN], reason="so be it")
+
+
+def edit_of_an_approved_one(world: World) -> Any:
+    return propose_rebase(world.context(CAROL), 5, settings=[("/v", 9)])
+
+
+def rebase_that_merges(world: World) -> Any:
+    """By an approver, of a change whose record has moved on."""
+    return propose_rebase(world.context(ARTHUR), 8)
+
+
+def one_that_moved_on(world: World) -> None:
+    two_approved(world)
+    world.update(THING, "one", {"/w": 1})
+    world.apply(5)
+
+
+def supersede(world: World) -> Any:
+    return propose_create(world.context(CAROL), Request("create", THING, "two", {"v": 9}), supersedes=5)
+
+
+def purge(world: World) -> Any:
+    return purge_changes(world.context(ARTHUR), Filters(categories=(THING,)))
+
+
+def apply_some(*change_ids: int) -> Callable[[World], Any]:
+    return lambda world: apply_changes(world.context(ARTHUR), change_ids, allow_mixed=True, job_id="job")
+
+
 @dataclass(frozen=True)
 class Scenario:
     """An operation, and the world in which it runs."""
@@ -130,15 +220,34 @@ SCENARIOS = [
     Scenario("approve and reject an approved change", two_approved, review([7], [5])),
     Scenario("apply", two_approved, lambda world: world.apply(5)),
     Scenario("apply in a work tree", two_approved, lambda world: world.apply(5, job_id="j"), bare=False),
-    Scenario("apply many", many_approved, lambda world: world.apply(4), every=3),
+    Scenario("apply many", many_approved, lambda world: world.apply(4), every=17),
     Scenario("import", nothing, import_lines()),
     Scenario("import in a work tree", nothing, import_lines(), bare=False),
     Scenario("import as proposals", nothing, import_lines(as_proposals=True)),
-    Scenario("member add", nothing, lambda world: add_member(world.context(), "bob#9", emails=("b@x.org",), roles=())),
+    Scenario("member add that waits for another approver", nothing, member_that_waits),
+    Scenario("member add", alone, member),
+    Scenario("member add beside an open batch", two_approved_and_alone, member),
+    Scenario("category add", alone, lambda world: world.add_category("other", OPEN_SCHEMA), bare=False),
+    Scenario("rebase with a merge", one_that_moved_on, rebase_that_merges, every=3),
+    Scenario("rebase with an edit of an approved change", two_approved, edit_of_an_approved_one, every=3),
+    Scenario("withdraw an approved change", two_approved, lambda world: withdraw(world.context(CAROL), [5]), every=3),
     Scenario(
-        "member add beside an open batch", two_approved, lambda world: add_member(world.context(), "b#9", emails=())
+        "withdraw all that is approved", two_approved, lambda world: withdraw(world.context(CAROL), [5, 6]), every=5
     ),
-    Scenario("category add", nothing, lambda world: world.add_category("other", OPEN_SCHEMA), bare=False),
+    Scenario("supersede an approved change", two_approved, supersede, every=3),
+    Scenario("hold", two_approved, lambda world: hold(world.context(ARTHUR), [5, 6], reason="wait"), every=3),
+    Scenario("apply a part", two_approved, apply_some(6), every=3),
+    Scenario("apply a part in a work tree", two_approved, apply_some(6), bare=False, every=3),
+    Scenario("approve a change of the policy", member_waits, lambda world: world.approve(8), every=3),
+    Scenario("apply a change of the policy", member_approved, lambda world: world.apply(6), every=3),
+    Scenario("apply a part and a change of the policy", member_approved, apply_some(6, 8), every=5),
+    Scenario("reject an approved change of the policy", member_approved, review([], [8]), every=3),
+    Scenario("purge", member_approved, purge, every=3),
+    Scenario("revert", both_applied, lambda world: revert_batch(world.context(CAROL), 5), every=3),
+    Scenario("layout", both_applied, lambda world: set_fan_out(world.context(ARTHUR), THING, 2), every=3),
+    Scenario("layout in a work tree", two_approved, lambda w: set_fan_out(w.context(), THING, 1), bare=False, every=3),
+    Scenario("adopt", by_other_hands, stranger(adopt), every=2),
+    Scenario("disown", by_other_hands, stranger(disown), every=2),
     Scenario("propose, and join packs", nearly_too_many_packs, create, every=9),
 ]
 

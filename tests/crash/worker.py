@@ -29,6 +29,10 @@ def told(action: str, *change_ids: int) -> None:
     sys.stdout.flush()
 
 
+REQUESTOR = "carol#2"
+APPROVER = "olivia#1"
+
+
 def propose(ctx: Context, name: str) -> None:
     """Propose one record."""
     request = Request("create", "thing", name, {"by": name, "text": "x" * 500})
@@ -40,14 +44,14 @@ def open_ids(ctx: Context, status: str) -> list[int]:
     return [row["change_id"] for row in list_changes(ctx, Filters(statuses=(status,)), limit=None)["items"]]
 
 
-def churn(ctx: Context, name: str) -> None:
+def churn(asking: Context, ctx: Context, name: str) -> None:
     """Do one thing after the other; another process may have been first, which is no failure."""
     chance = random.Random(name)
     for number in range(10**9):
         try:
             what = chance.random()
             if what < 0.6:
-                propose(ctx, f"{name}-{number}")
+                propose(asking, f"{name}-{number}")
             elif what < 0.8:
                 pending = open_ids(ctx, "pending")
                 chosen = chance.sample(pending, min(len(pending), 3))
@@ -80,14 +84,14 @@ def main() -> int:
     options = parser.parse_args()
     if options.no_lock:
         vars(log)["writer_lock"] = lambda _path: nullcontext()
-    ctx = Context.open(options.path, claim="olivia#1")
+    asking, ctx = (Context.open(options.path, claim=claim) for claim in (REQUESTOR, APPROVER))
     while options.wait is not None and not options.wait.exists():
         pass
     try:
         for number in range(options.count):
-            propose(ctx, f"{options.name}-{number}")
+            propose(asking, f"{options.name}-{number}")
         if not options.count:
-            churn(ctx, options.name)
+            churn(asking, ctx, options.name)
     except ModelrefError as fault:
         told(f"{type(fault).__name__}: {fault.message}")
         return 1

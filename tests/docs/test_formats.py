@@ -5,21 +5,26 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from modelref_git.formats.legacy_profile import NEW_FILE
 from modelref_git.formats.ranks import STEP
-from modelref_git.proposals.actors import ROLES
-from modelref_git.proposals.events import ACTIONS
+from modelref_git.operations.layout import set_fan_out
+from modelref_git.proposals.actors import ROLES, Actor
+from modelref_git.proposals.config import DatasetConfig, Policy, Protection
+from modelref_git.proposals.events import ACTIONS, Event
 from modelref_git.proposals.header import STATE_FORMAT, Header
-from modelref_git.proposals.lifecycle import Batch, Change
+from modelref_git.proposals.queue import Batch, Change
+from modelref_git.proposals.reachable import config_problems
 from modelref_git.records.json_text import MAX_RECORD_BYTES
 from modelref_git.records.names import MAX_FILE_KEY_BYTES, file_key
 from modelref_git.records.quality import RULES
 from modelref_git.store import layout
+from modelref_git.store.log import Step
 from tests.docs.session import CHECKOUT
-from tests.support.world import World
+from tests.support.world import ARTHUR, CAROL, World
 
 PAGE = CHECKOUT / "docs" / "formats.md"
 
@@ -75,8 +80,10 @@ def test_every_member_of_the_state_is_listed_and_no_other() -> None:
 
 def test_every_action_role_and_rule_is_named() -> None:
     text = _page()
-    for word in (*ACTIONS, *ROLES, *(rule.id for rule in RULES)):
+    for word in (*ACTIONS, *ROLES, "approver:CATEGORY", *(rule.id for rule in RULES)):
         assert f"`{word}`" in text, word
+    rows = _coded("\n".join(line for line in _section("### Actions").splitlines() if line.startswith("| `")))
+    assert set(ACTIONS) <= rows
 
 
 def test_every_member_that_a_profile_always_has_is_described() -> None:
@@ -101,14 +108,68 @@ def test_a_real_log_has_the_trailers_that_are_listed_and_no_others(tmp_path: Pat
     world.add_category("paint")
     source = tmp_path / "paints.jsonl"
     source.write_text('{"name": "red "}\n', encoding="utf-8")
+    world.run("import", str(source), "--category", "paint", "--note", "N", "--allow", "*", "--as-proposals").ok()
     world.run("import", str(source), "--category", "paint", "--note", "N", "--allow", "*").ok()
+    _go_every_way(world, record)
 
     queue = world.git("log", "--first-parent", "--format=%(trailers:unfold)", "queue")
     found = {line.partition(": ")[0] for line in queue.splitlines() if line}
     listed = _coded(_section("### Event commits"))
     assert found == listed
 
-    proposals = _section("### Proposals") + _section("### Batches") + _section("### Administrative commits")
-    main = world.git("log", "--format=%(trailers:unfold)", "main")
-    for line in filter(None, main.splitlines()):
-        assert line.partition(": ")[0] in proposals, line
+    assert {row["action"] for row in world.events()} == set(ACTIONS)
+
+    commits = _section("### Proposals") + _section("### Batches") + _section("### Administrative commits")
+    for line in filter(None, world.git("log", "--format=%(trailers:unfold)", "main", *_proposals(world)).splitlines()):
+        assert f"`{line.partition(': ')[0]}`" in commits or f"\n{line.partition(': ')[0]}: " in commits, line
+
+
+def _go_every_way(world: World, record: dict[str, Any]) -> None:
+    """Make the other events that there are, with all that they can say."""
+    one, two, three, four = (str(world.create("esrgan", name, {**record, "name": name})) for name in "abcd")
+    world.run("hold", one, "--reason", "R", actor=ARTHUR).ok()
+    world.run("unhold", one, actor=ARTHUR).ok()
+    world.run("propose", "rebase", four, "--set", "/description=x", actor=CAROL).ok()
+    world.run("approve", one, two, three, "--title", "T", "--ack-critical", actor=ARTHUR).ok()
+    world.run("apply", one, actor=ARTHUR).ok()
+    words = ("--name", "d", "--supersedes", four)
+    world.run("propose", "create", "esrgan", "-", *words, actor=CAROL, stdin=b'{"config": {"download": []}}').ok()
+    _leave_a_member_behind(world)
+    world.run("purge", "--status", "rejected", "--yes", actor=ARTHUR).ok()
+    set_fan_out(world.context(ARTHUR), "esrgan", 1)
+    for word in ("adopt", "disown"):
+        who = ("-c", "user.name=x", "-c", "user.email=x@people.example")
+        other = world.git(*who, "commit-tree", "main^{tree}", "-p", "main", "-m", word).strip()
+        world.git("update-ref", "refs/heads/main", other)
+        world.run(word, other, "--reason", "R", actor=ARTHUR).ok()
+
+    def attested(step: Step) -> None:
+        step.attested_by = Actor("9", "robot")
+        step.append(Event("hold", Actor.parse(ARTHUR), 0, 0, change_ids=(int(two),), reason="R"))
+
+    world.context().write(attested)
+
+
+def _leave_a_member_behind(world: World) -> None:
+    """A create that only merges beside the delete of its look-alike is pending again when that one is withdrawn."""
+    gone, made = world.delete("gfpgan", "GFPGAN"), world.create("gfpgan", "gfpgan", {"config": {"download": []}})
+    world.approve(gone, made)
+    world.run("withdraw", str(gone), "--reason", "R", actor=CAROL).ok()
+
+
+def _proposals(world: World) -> list[str]:
+    queue = world.context().view().queue
+    changes = (queue.change(number) or queue.purged(number) for number in range(1, queue.header.last_change_id + 1))
+    return [change.commit for change in changes if change is not None]
+
+
+def test_every_line_of_the_policy_and_of_protected_tables_is_described() -> None:
+    section = _section("### `modelref.toml`")
+    for item in (*fields(Policy), *fields(Protection)):
+        if item.name != "protected":
+            assert f"`{item.name}`" in section, item.name
+    example = re.search(r"```toml\n(.*?)```", section, re.DOTALL)
+    assert example is not None
+    config = DatasetConfig.parse(example[1].encode())
+    assert config.policy == Policy(protected=config.policy.protected), "the example has what a new dataset has"
+    assert config_problems(config) == []

@@ -69,8 +69,9 @@ def test_the_map_of_the_architecture_names_every_room() -> None:
     assert len(rooms) > 5
     for room in rooms:
         assert re.search(rf"^[├└]── {room}/", text, re.MULTILINE), room
-    for module in (CHECKOUT / "modelref_git" / "store").glob("[a-z]*.py"):
-        assert f"`{module.stem}`" in text, module.name
+    for room in ("store", "proposals", "operations"):
+        for module in (CHECKOUT / "modelref_git" / room).glob("[a-z]*.py"):
+            assert f"`{module.stem}`" in text, f"{room}/{module.name}"
 
 
 def test_every_place_that_the_architecture_names_is_there() -> None:

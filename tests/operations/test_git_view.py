@@ -161,7 +161,8 @@ def test_a_title_cannot_forge_a_trailer_nor_break_the_subject(world: World) -> N
 
 
 def test_the_actors_name_is_made_harmless_in_the_commits_author_line(world: World) -> None:
-    world.run("member", "add", "Eve <eve@evil.example>#5", "--email", "eve@people.example", "--role", "requestor").ok()
+    words = ("--email", "eve@people.example", "--role", "requestor")
+    world.run_policy("member", "add", "Eve <eve@evil.example>#5", *words)
     change = world.create("clip", "a", clip("a"), actor="5")
     author = world.git("log", "-1", "--format=%an|%ae", f"proposals/{change}").strip()
     assert author.endswith("|eve@people.example")

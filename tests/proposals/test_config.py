@@ -3,19 +3,11 @@ from __future__ import annotations
 import tomllib
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from modelref_git.errors import Conflict, IntegrityFailure, Invalid, NotFound
+from modelref_git.errors import IntegrityFailure, Invalid
 from modelref_git.proposals.actors import Member
-from modelref_git.proposals.config import (
-    CategoryConfig,
-    DatasetConfig,
-    initial,
-    with_category,
-    with_fan_out,
-    with_member,
-)
+from modelref_git.proposals.config import SECOND, CategoryConfig, DatasetConfig, Policy, Protection
+from modelref_git.proposals.config_edit import initial, with_member
 
 OLIVIA = Member("1", "olivia", ("olivia@people.example",), (), ("requestor", "approver"))
 DORA = Member("4", "Dora D.", ("dora@people.example", "d@people.example"), ("ssh-ed25519 AAAA x",), ("requestor",))
@@ -31,12 +23,13 @@ def test_a_new_file_says_what_was_asked_for() -> None:
     }
     assert config.rules == {"name.url": "error"}
     assert tomllib.loads(FILE.decode())["policy"] == {
-        "two_person_review": False,
+        "two_person_review": True,
         "approvals": 1,
         "require_signed": False,
         "ack_critical": False,
         "replica_max_age": 604_800,
     }
+    assert config.policy == Policy(), "what a new file says is what holds without saying it"
 
 
 def test_the_least_file_is_one_with_a_format() -> None:
@@ -82,6 +75,30 @@ def faults(text: str) -> list[str]:
         ('[categories.clip]\nschema = "s"\nfan_out = 3', "/categories/clip/fan_out"),
         ('[categories.clip]\nschema = "s"\nfan_out = true', "/categories/clip/fan_out"),
         ("policy = 7", "/policy"),
+        ('[[members]]\nid = "1"\nname = "a"\nroles = ["approver:clip"]', "/members/0/roles"),
+        (
+            '[[members]]\nid = "1"\nname = "a"\nroles = ["requestor:clip"]\n[categories.clip]\nschema = "s"',
+            "/members/0/roles",
+        ),
+        ("[policy]\ntwo_persons = true", "/policy/two_persons"),
+        ("[policy]\ntwo_person_review = 1", "/policy/two_person_review"),
+        ("[policy]\napprovals = 0", "/policy/approvals"),
+        ("[policy]\napprovals = true", "/policy/approvals"),
+        ("[policy]\napprovals = 1.0", "/policy/approvals"),
+        ('[policy]\nrequire_signed = "yes"', "/policy/require_signed"),
+        ('[policy]\nack_critical = "third"', "/policy/ack_critical"),
+        ("[policy]\nack_critical = 2", "/policy/ack_critical"),
+        ("[policy]\nreplica_max_age = -1", "/policy/replica_max_age"),
+        ("protected = 7", "/protected"),
+        ("protected = [7]", "/protected"),
+        ('[[protected]]\nwho = "1"', "/protected/0/who"),
+        ("[[protected]]\ncategory = 7", "/protected/0/category"),
+        ('[[protected]]\nname = ""', "/protected/0/name"),
+        ("[[protected]]\nfield = []", "/protected/0/field"),
+        ("[[protected]]\nreason = true", "/protected/0/reason"),
+        ("[[protected]]\napprovals = 0", "/protected/0/approvals"),
+        ('[[protected]]\napprovers = "1"', "/protected/0/approvers"),
+        ("[[protected]]\n[[protected]]\nrequestors = [1]", "/protected/1/requestors"),
         ("rules = 7", "/rules"),
         ('[rules]\n"name.url" = "fatal"', "/rules/name.url"),
         ('[rules]\n"name.url" = 7', "/rules/name.url"),
@@ -91,67 +108,36 @@ def test_a_part_that_is_not_what_it_must_be_is_named(text: str, path: str) -> No
     assert path in faults(text)
 
 
+def test_what_is_protected_is_read_as_it_stands() -> None:
+    text = """\
+format = 1
+[policy]
+ack_critical = "second"
+approvals = 2
+[[members]]
+id = "1"
+name = "a"
+roles = ["approver:clip", "service"]
+[categories.clip]
+schema = "s"
+[[protected]]
+category = "clip"
+name = "ViT-L/14"
+field = "sha256sum"
+requestors = ["1"]
+approvers = ["2", "3"]
+approvals = 2
+reason = "hashes are checked by two"
+[[protected]]
+"""
+    config = DatasetConfig.parse(text.encode())
+    every = Protection("clip", "ViT-L/14", "sha256sum", ("1",), ("2", "3"), 2, "hashes are checked by two")
+    assert config.policy == Policy(approvals=2, ack_critical=SECOND, protected=(every, Protection()))
+    assert config.members[0].roles == ("approver:clip", "service")
+
+
 def test_all_faults_are_told_at_once() -> None:
     assert len(faults('members = 7\ncategories = 7\npolicy = 7\n[rules]\nx = "y"')) == 4
-
-
-COMMENTED = b"""\
-# our dataset
-format = 1   # never touch
-
-[policy]
-two_person_review = false # we are two
-
-[[members]]   # people
-id = "1"
-name = "olivia"
-emails = [
-  "olivia@people.example", # private
-]
-roles = ["approver"]
-
-[categories.clip]
-schema = "schemas/clip.schema.json" # encoders
-fan_out = 0
-"""
-
-
-def test_edits_keep_comments_and_everything_else() -> None:
-    edited = with_fan_out(
-        with_category(with_member(COMMENTED, DORA), "voices", "schemas/voices.schema.json"), "clip", 1
-    )
-    for comment in (b"# our dataset", b"# never touch", b"# we are two", b"# people", b"# private", b"# encoders"):
-        assert comment in edited
-    config = DatasetConfig.parse(edited)
-    assert config.member("4") == DORA
-    assert config.categories["voices"] == CategoryConfig("voices", "schemas/voices.schema.json", 0)
-    assert config.categories["clip"].fan_out == 1
-    kept = [line for line in COMMENTED.splitlines() if line not in edited.splitlines()]
-    assert kept == [b"fan_out = 0"] or kept == []
-
-
-def test_an_edit_works_on_the_least_file_too() -> None:
-    edited = with_category(with_member(b"format = 1\n", DORA), "voices", "s.json")
-    config = DatasetConfig.parse(edited)
-    assert config.members == (DORA,)
-    assert list(config.categories) == ["voices"]
-
-
-def test_what_is_there_already_is_not_added_again() -> None:
-    with pytest.raises(Conflict):
-        with_member(FILE, Member("1", "other"))
-    with pytest.raises(Conflict):
-        with_member(FILE, Member("9", "other", ("OLIVIA@people.example",)))
-    with pytest.raises(Conflict):
-        with_category(FILE, "clip", "s.json")
-    with pytest.raises(NotFound):
-        with_fan_out(FILE, "nothing", 1)
-
-
-@given(st.text(min_size=1).filter(str.strip), st.lists(st.text()), st.text(min_size=1).filter(str.strip))
-def test_any_text_of_a_member_survives_the_file(name: str, keys: list[str], ident: str) -> None:
-    member = Member(ident.strip() + "x", name.strip(), (), tuple(keys), ("requestor",))
-    assert DatasetConfig.parse(with_member(FILE, member)).member(member.id) == member
 
 
 def test_a_member_is_found_by_id_and_by_any_address_whatever_its_case() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from modelref_git.errors import IntegrityFailure
 from modelref_git.proposals import trailers
 from modelref_git.proposals.actors import Actor
-from modelref_git.proposals.events import ACTIONS, Approval, Event, Proposal, batch_message, decode
+from modelref_git.proposals.events import ACTIONS, ADMINISTRATIVE, Approval, Event, Proposal, batch_message, decode
 
 CAROL = Actor("2", "carol")
 
@@ -30,31 +30,54 @@ def actors(draw: st.DrawFn) -> Actor:
     return Actor.parse(f"{name.strip() or 'x'}#{ident}")
 
 
+def some(of: st.SearchStrategy[tuple[int, ...]] = numbers) -> st.SearchStrategy[tuple[int, ...]]:
+    return st.just(()) | of
+
+
+@st.composite
+def proposals(draw: st.DrawFn) -> Proposal:
+    return Proposal("create", "clip", draw(titles), CAROL, None, draw(oids), draw(oids), None, draw(oids))
+
+
 @st.composite
 def events(draw: st.DrawFn) -> Event:
+    """Any event: each has what its action calls for, and may have whatever else an event can say."""
     action = draw(st.sampled_from(ACTIONS))
-    ids = () if action in ("init", "import") else draw(numbers)
-    event = Event(action, draw(actors()), draw(st.integers(1, 10**9)), 7, change_ids=ids)
-    if action == "enqueue":
-        proposals = tuple(
-            Proposal("create", "clip", draw(titles), CAROL, None, draw(oids), draw(oids), None, draw(oids)) for _ in ids
-        )
-        waived = tuple((number, "name.url") for number in ids[:1])
-        event = replace(event, proposals=proposals, waived=waived)
+    ids = () if action in (*ADMINISTRATIVE, "batch_split") else draw(numbers)
+    waived = tuple((number, "name.url") for number in ids[:1])
+    event = Event(
+        action,
+        draw(actors()),
+        draw(st.integers(1, 10**9)),
+        7,
+        genesis=draw(st.none() | oids),
+        change_ids=ids,
+        acknowledged=draw(st.booleans()),
+        sole=draw(some()),
+        batch_id=draw(st.none() | st.integers(1, 99)),
+        new_batch_id=draw(st.none() | st.integers(1, 99)),
+        reassigned=draw(some()),
+        returned=draw(some()),
+        superseded_by=draw(st.none() | st.integers(1, 99)),
+        title=draw(st.none() | titles),
+        reason=draw(st.none() | titles),
+        job_id=draw(st.none() | titles),
+        merges=tuple(draw(st.lists(oids, max_size=3))),
+        main=draw(st.none() | oids),
+        stranger=draw(st.none() | oids),
+        attested_by=draw(st.none() | actors()),
+        note=draw(st.none() | titles),
+    )
+    if action in ("enqueue", "rebase"):
+        event = replace(event, proposals=tuple(draw(proposals()) for _ in ids), waived=waived)
     if action == "approve":
         bound = tuple(Approval(n, draw(st.none() | oids), draw(st.none() | oids)) for n in ids)
-        event = replace(
-            event, approvals=bound, batch_id=draw(st.integers(1, 99)), title=draw(titles), merges=(draw(oids),)
-        )
-    if action == "reject":
-        event = replace(event, reason=draw(titles), title=draw(st.none() | titles))
-    if action == "apply":
-        event = replace(event, batch_id=3, title=draw(titles), job_id=draw(st.none() | titles), main=draw(oids))
-    if action in ("init", "import"):
-        event = replace(event, main=draw(oids), note=draw(st.none() | titles), headline="something")
+        event = replace(event, approvals=bound)
+    if action in ("init", "import", "layout"):
+        event = replace(event, headline="something")
     if action == "import":
         event = replace(event, waived=((0, "name.whitespace"), (0, "*")))
-    return replace(event, genesis=draw(st.none() | oids))
+    return event
 
 
 def bare(event: Event) -> Event:
@@ -86,6 +109,9 @@ def test_no_text_of_a_persons_forges_a_trailer(event: Event) -> None:
     assert dict(rows)["Actor"] == str(event.actor)
     assert found.count("Change-Id") == len(event.change_ids)
     assert found.count("Batch-Id") == (event.batch_id is not None)
+    assert found.count("Sole-Approver") == len(event.sole)
+    assert found.count("Attested-By") == (event.attested_by is not None)
+    assert found.count("Ack-Critical") == event.acknowledged
 
 
 @given(titles, titles, st.none() | titles)
@@ -100,6 +126,39 @@ def test_a_proposals_message_says_what_is_asked_and_by_whom(name: str, category:
         ("Requestor", "carol#2"),
     ]
     assert rows == [(key, value) for key, value in expected if value]
+
+
+@pytest.mark.parametrize(
+    ("event", "subject"),
+    [
+        (
+            Event("approve", CAROL, 1, 0, change_ids=(3, 4), batch_id=7, title="June"),
+            'approve: 2 changes as batch 7 "June"',
+        ),
+        (Event("approve", CAROL, 1, 0, change_ids=(3,)), "approve: change 3, more approvals needed"),
+        (
+            Event("batch_split", CAROL, 1, 0, batch_id=7, title="June", new_batch_id=8, reassigned=(4, 5)),
+            'batch_split: the rest of batch 7 "June" is batch 8 (2 left)',
+        ),
+        (
+            Event("batch_split", CAROL, 1, 0, batch_id=7, title="June", returned=(4, 5)),
+            'batch_split: of batch 7 "June" nothing is left to apply',
+        ),
+        (Event("supersede", CAROL, 1, 0, change_ids=(3,), superseded_by=9), "supersede: change 3 by change 9"),
+        (Event("withdraw", CAROL, 1, 0, change_ids=(3,), reason="a typo"), 'withdraw: change 3: "a typo"'),
+        (Event("withdraw", CAROL, 1, 0, change_ids=(3,)), "withdraw: change 3"),
+        (Event("hold", CAROL, 1, 0, change_ids=(3, 4), reason="wait"), 'hold: 2 changes: "wait"'),
+        (Event("purge", CAROL, 1, 0, change_ids=(3, 4)), "purge: 2 changes"),
+        (Event("adopt", CAROL, 1, 0, stranger="7" * 40, reason="a fix"), f'adopt: {"7" * 40}: "a fix"'),
+    ],
+)
+def test_a_subject_says_in_words_what_happened(event: Event, subject: str) -> None:
+    assert event.message().partition("\n")[0] == subject
+
+
+def test_a_proposal_of_an_import_says_so() -> None:
+    proposal = Proposal("create", "clip", "a", CAROL, None, "c" * 40, "b" * 40, None, "1" * 40, origin="import")
+    assert ("Origin", "import") in trailers.read(proposal.message())
 
 
 @given(titles, titles)

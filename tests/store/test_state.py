@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from modelref_git.errors import IntegrityFailure
 from modelref_git.operations.propose import propose_bulk, read_bulk_line
 from modelref_git.proposals.header import APPLIED, APPROVED, OPEN, PENDING, REJECTED, Header
-from modelref_git.proposals.lifecycle import Batch, Change
+from modelref_git.proposals.queue import Batch, Change
 from modelref_git.store import layout
 from modelref_git.store.objects import ObjectBuffer
 from modelref_git.store.state import StoredQueue, folder_of, open_refs, state_files
@@ -193,18 +193,23 @@ def test_an_odd_tree_is_no_state(objects: ObjectBuffer) -> None:
             StoredQueue(objects, with_header(data))
 
 
-def test_branches_that_a_state_asks_for_are_those_of_open_changes_and_of_the_open_batch(objects: ObjectBuffer) -> None:
+def test_branches_that_a_state_asks_for_are_those_of_open_changes_and_of_open_batches(objects: ObjectBuffer) -> None:
     queue = StoredQueue(objects, None)
     assert open_refs(objects, None) == {}
     for number, status in enumerate(STATUSES, 1):
-        queue.put_change(change(number, str(number), status, commit=f"{number:040x}"), None)
-    queue.put_batch(Batch(1, "old", "applied", merges=("a" * 40,)))
-    queue.put_batch(Batch(2, "new", "open", merges=("b" * 40, "c" * 40)))
+        batch_id = {APPROVED: 2, APPLIED: 1}.get(status)
+        queue.put_change(change(number, str(number), status, commit=f"{number:040x}", batch_id=batch_id), None)
+    queue.put_change(change(9, "modelref.toml", APPROVED, commit=f"{9:040x}", batch_id=3), None)
+    queue.put_batch(Batch(1, "old", "applied", (3,), merges=("a" * 40,)))
+    queue.put_batch(Batch(2, "new", "open", (2,), merges=("b" * 40, "c" * 40)))
+    queue.put_batch(Batch(3, "a member", "open", (9,), merges=("d" * 40,)))
     queue.header = replace(queue.header, open_batch=2)
     assert open_refs(objects, queue.write()) == {
         layout.proposal_ref(1): f"{1:040x}",
         layout.proposal_ref(2): f"{2:040x}",
+        layout.proposal_ref(9): f"{9:040x}",
         layout.batch_ref(2): "c" * 40,
+        layout.batch_ref(3): "d" * 40,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from modelref_git.proposals.header import Header
-from modelref_git.proposals.lifecycle import Batch, Change
+from modelref_git.proposals.queue import Batch, Change
 
 
 @dataclass(slots=True)
@@ -15,6 +15,7 @@ class MemoryQueue:
     header: Header = field(default_factory=Header)
     changes: dict[int, Change] = field(default_factory=dict)
     batches: dict[int, Batch] = field(default_factory=dict)
+    purged: dict[int, Change] = field(default_factory=dict)
     jobs: dict[str, list[tuple[int, tuple[int, ...]]]] = field(default_factory=dict)
 
     def change(self, change_id: int) -> Change | None:
@@ -23,6 +24,10 @@ class MemoryQueue:
     def put_change(self, change: Change, before: Change | None) -> None:
         assert self.changes.get(change.change_id) == before, "what a change was is told right"
         self.changes[change.change_id] = change
+
+    def purge_change(self, change: Change, before: Change) -> None:
+        assert self.changes.pop(change.change_id) == before, "what a change was is told right"
+        self.purged[change.change_id] = change
 
     def batch(self, batch_id: int) -> Batch | None:
         return self.batches.get(batch_id)

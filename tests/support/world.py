@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from modelref_git.operations.administer import add_category, add_member
 from modelref_git.operations.apply import apply_changes
+from modelref_git.operations.category_schemas import add_category
 from modelref_git.operations.context import Context
 from modelref_git.operations.drafting import Request
 from modelref_git.operations.init import init_repository
+from modelref_git.operations.members import add_member
+from modelref_git.operations.policy_settings import set_policy
 from modelref_git.operations.propose import editing, propose_create, propose_delete, propose_update
 from modelref_git.operations.review import Pick, review_changes
 from modelref_git.proposals.actors import Actor
@@ -157,7 +159,25 @@ class World:
 
     def add_category(self, name: str, schema: Mapping[str, Any] = OPEN_SCHEMA) -> None:
         """Add a category of one's own; any object is a record of it unless *schema* says otherwise."""
-        add_category(self.context(), name, json.dumps(schema, indent=2).encode() + b"\n")
+        answer = add_category(self.context(), name, json.dumps(schema, indent=2).encode() + b"\n")
+        self.pass_policy(answer)
+
+    def pass_policy(self, answer: Mapping[str, Any]) -> None:
+        """Have Arthur approve and apply a change of the policy that Olivia asked for, if it waits for that."""
+        if "change_id" in answer:
+            number = answer["change_id"]
+            self.warnings[:] = [text for text in self.warnings if not text.startswith(f"change {number} needs")]
+            self.apply(self.approve(number, title="policy"))
+
+    def run_policy(self, *words: str) -> Answer:
+        """One command of Olivia's that changes the policy; Arthur passes the change if it waits for that."""
+        answer = self.run(*words).ok()
+        self.pass_policy(answer.json)
+        return answer
+
+    def let_anybody_review(self) -> None:
+        """Switch two-person review off, as a dataset has it whose owner wants to work alone."""
+        self.pass_policy(set_policy(self.context(), [("two_person_review", False)]))
 
 
 def clip(name: str = "ViT-X/16", **more: Any) -> dict[str, Any]:

@@ -1,0 +1,175 @@
+"""The audit views: what is pending, what became of each batch, and what a batch did to the dataset.
+
+The queue's part is folded from its events, the dataset's is read off the history of ``main``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection
+from typing import Any
+
+from modelref_git.errors import NotFound
+from modelref_git.operations.audit_events import read_event
+from modelref_git.operations.context import Context
+from modelref_git.proposals.audit import DOMAIN, AuditFold, BatchStory
+from modelref_git.proposals.events import APPLY
+from modelref_git.proposals.header import APPLIED, PENDING, POLICY
+from modelref_git.records import codec
+from modelref_git.records.diff import field_diffs, is_critical, net_operation
+from modelref_git.store.dataset import DatasetTree
+from modelref_git.store.index import Index
+from modelref_git.store.log import View
+
+_Key = tuple[str, str]
+"""Category and name of a record."""
+_States = tuple[dict[str, Any] | None, dict[str, Any] | None]
+"""A record before and after."""
+
+
+def audit_current(ctx: Context) -> dict[str, Any]:
+    """What waits for a decision: a PendingQueueAuditCurrentResponse, newest first."""
+    view = ctx.view()
+    with Index(view) as index:
+        # The state says which changes are worth looking at; what is told of them, and whether they wait, says the log.
+        fold = _fold(view, index, set(view.queue.change_ids(PENDING)))
+    waiting = [story for story in fold.changes.values() if story.status == PENDING and not story.is_purged]
+    waiting.sort(key=lambda story: (story.requested_at or 0, story.change_id), reverse=True)
+    return {
+        "domain": DOMAIN,
+        "pending_changes": [story.as_json() for story in waiting],
+        "total_pending": len(waiting),
+        "generated_at": ctx.clock(),
+    }
+
+
+def audit_batches(ctx: Context, *, cursor: int | None = None, limit: int = 50) -> dict[str, Any]:
+    """The batches, newest first: a PendingQueueAuditBatchPage.
+
+    Args:
+        ctx: the way in.
+        cursor: only batches with lower numbers.
+        limit: at most so many.
+    """
+    view = ctx.view()
+    with Index(view) as index:
+        numbers = index.batches(cursor, limit + 1)
+        page, more = numbers[:limit], len(numbers) > limit
+        fold = _fold(view, index, index.members(page), page)
+    return {
+        "domain": DOMAIN,
+        "batches": [fold.batches[number].as_json() for number in page],
+        "next_cursor": page[-1] if more else None,
+    }
+
+
+def audit_batch(ctx: Context, batch_id: int) -> dict[str, Any]:
+    """One batch with its changes: a PendingQueueAuditBatchDetail.
+
+    Raises:
+        NotFound: there is no batch with that number.
+    """
+    view = ctx.view()
+    with Index(view) as index:
+        fold, batch = _story(view, index, batch_id)
+    return {**batch.as_json(), "changes": [story.as_json() for story in fold.members(batch)]}
+
+
+def audit_net_changes(ctx: Context, batch_id: int) -> dict[str, Any]:
+    """What a batch did to the dataset, by the trees before and after it: a BatchNetChangeResponse.
+
+    A batch that is not applied has done nothing yet.
+
+    Raises:
+        NotFound: there is no batch with that number.
+    """
+    view = ctx.view()
+    with Index(view) as index:
+        fold, batch = _story(view, index, batch_id)
+        asked = {
+            (story.category or "", story.model_name or "") for story in fold.members(batch) if story.status == APPLIED
+        }
+        trees, changed = _applied(view, index, batch_id)
+    rows: list[dict[str, Any]] = []
+    if trees is not None:
+        before, after = trees
+        keys = sorted(asked | changed.keys())
+        rows = [_net_change(before, after, key, _states(before, after, key, changed)) for key in keys]
+    kinds = [row["net_operation"] for row in rows]
+    return {
+        "batch_id": batch_id,
+        "batch_title": batch.title,
+        "domain": DOMAIN,
+        "model_changes": rows,
+        "models_added": kinds.count("added"),
+        "models_modified": kinds.count("modified"),
+        "models_deleted": kinds.count("deleted"),
+        "models_unchanged": kinds.count("unchanged"),
+        "total_field_changes": sum(len(row["field_diffs"]) for row in rows),
+        "has_critical_changes": any(row["is_critical"] for row in rows),
+        "generated_at": ctx.clock(),
+    }
+
+
+def _fold(view: View, index: Index, changes: Collection[int], batches: Collection[int] = ()) -> AuditFold:
+    fold = AuditFold(changes)
+    for commit in index.commits_about(changes, batches):
+        fold.add(read_event(view, commit, changes))
+    return fold
+
+
+def _story(view: View, index: Index, batch_id: int) -> tuple[AuditFold, BatchStory]:
+    fold = _fold(view, index, index.members([batch_id]), [batch_id])
+    if batch_id not in fold.batches:
+        last = view.queue.header.last_batch_id
+        raise NotFound(f"there is no batch {batch_id}", hint=f"the newest batch is {last}" if last else None)
+    return fold, fold.batches[batch_id]
+
+
+_Trees = tuple[DatasetTree, DatasetTree]
+_Changed = dict[_Key, tuple[str | None, str | None]]
+
+
+def _applied(view: View, index: Index, batch_id: int) -> tuple[_Trees | None, _Changed]:
+    """The dataset before and after a batch was applied, and the blobs of the records that it changed there."""
+    changed: _Changed = {}
+    # Each part of the apply is one event; a batch is applied once, and what is left of it then is another batch.
+    applies = index.events(batch_id=batch_id, actions=(APPLY,))
+    commits = index.commits_by(applies[0][0]) if applies else []
+    if not commits:
+        return None, changed
+    for row in index.changes_by(applies[0][0]):
+        first, _ = changed.get((row.category, row.name), (row.before, None))
+        changed[row.category, row.name] = first, row.after
+    base = view.objects.read_commit(commits[0]).parents[0]
+    return (view.dataset(base), view.dataset(commits[-1])), changed
+
+
+def _states(before: DatasetTree, after: DatasetTree, key: _Key, changed: _Changed) -> _States:
+    category, name = key
+    if category == POLICY:
+        left, right = (tomllib.loads(tree.config_bytes.decode()) for tree in (before, after))
+        return left, right
+    blob = after.blob(category, name) if category in after.config.categories else None
+    first, last = (
+        None if oid is None else codec.without_remainder(codec.decode(after.objects.read_blob(oid)))
+        for oid in changed.get(key, (blob, blob))
+    )
+    return first, last
+
+
+def _net_change(before: DatasetTree, after: DatasetTree, key: _Key, states: _States) -> dict[str, Any]:
+    category, name = key
+    old, new = states
+    tree = after if category in after.config.categories else before
+    critical = tree.schema(category).critical if category in tree.config.categories else ()
+    diffs = field_diffs(old, new)
+    return {
+        "model_name": name,
+        "category": category,
+        "net_operation": net_operation(None, old, new),
+        "before_state": old,
+        "after_state": new,
+        "field_diffs": [item.as_json() for item in diffs],
+        "is_critical": is_critical([item.path for item in diffs], critical),
+    }

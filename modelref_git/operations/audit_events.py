@@ -1,0 +1,81 @@
+"""The lifecycle events of the queue, one by one, with filters."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from modelref_git.operations.context import Context
+from modelref_git.proposals import events
+from modelref_git.proposals.audit import event_row
+from modelref_git.proposals.events import Event, Proposal
+from modelref_git.store import log
+from modelref_git.store.index import Index
+from modelref_git.store.log import View
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilters:
+    """Which events are wanted: every filter that is given must hold."""
+
+    change_id: int | None = None
+    """Those about this change; also the split that moved it to another batch."""
+    batch_id: int | None = None
+    """Those about this batch, not all that befell its changes."""
+    actor: str | None = None
+    """An id, or ``name#id``."""
+    actions: tuple[str, ...] = ()
+    since: int | None = None
+    until: int | None = None
+    """Unix seconds, both ends counted in."""
+
+
+def list_events(ctx: Context, filters: EventFilters) -> Iterator[dict[str, Any]]:
+    """The queue's lifecycle events, oldest first: PendingQueueAuditEvents with their commits."""
+    view = ctx.view()
+    with Index(view) as index:
+        found = index.events(
+            change_id=filters.change_id,
+            batch_id=filters.batch_id,
+            actor=filters.actor.rpartition("#")[2] if filters.actor is not None else None,
+            actions=filters.actions,
+            since=filters.since,
+            until=filters.until,
+        )
+    wanted: dict[str, set[int]] = {}
+    for event_id, commit in found:
+        wanted.setdefault(commit, set()).add(event_id)
+    for commit, event_ids in wanted.items():
+        yield from _rows(view, commit, event_ids)
+
+
+def _rows(view: View, commit: str, event_ids: Collection[int]) -> Iterator[dict[str, Any]]:
+    event = read_event(view, commit)
+    for place, (event_id, change_id) in enumerate(event.ids()):
+        if event_id not in event_ids:
+            continue
+        about: Proposal | None = None
+        if event.proposals:
+            about = log.read_proposal(view.store, event.proposals[place].commit, blobs=False)
+        elif event.action == events.PURGE and change_id is not None:
+            change = view.queue.purged(change_id)
+            about = change.proposal if change is not None else None
+        yield {**event_row(event, event_id, change_id, about), "commit": commit}
+
+
+def read_event(view: View, commit: str, wanted: Collection[int] = ()) -> Event:
+    """The event in a commit of the queue log; of its proposals, those of the *wanted* changes are read.
+
+    Raises:
+        IntegrityFailure: the commit is no event.
+    """
+    found = view.store.read_commit(commit)
+    event = events.decode(commit, found.message, found.committer.time)
+    # Only a rebase can void an approval, and for that its content counts.
+    blobs = event.action == events.REBASE
+    proposals = tuple(
+        log.read_proposal(view.store, proposal.commit, blobs=blobs) if change_id in wanted else proposal
+        for change_id, proposal in zip(event.change_ids, event.proposals, strict=False)
+    )
+    return replace(event, proposals=proposals)

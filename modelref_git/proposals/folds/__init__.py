@@ -1,0 +1,1 @@
+"""What each kind of event makes of the queue, by what it is about: asked for, decided, applied."""

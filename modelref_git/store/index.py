@@ -1,0 +1,191 @@
+"""The derived index: which commits tell of a change, a batch or a record, so that nobody walks a long history to ask.
+
+It lies in ``<git dir>/modelref/cache/index.sqlite``, is made on demand, brought up to date with what is new, and may be
+deleted at any time. It holds keys only: what they lead to is read from Git. Who may not write it has one in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modelref_git.store.index_file import is_unusable, made, open_index, transaction
+from modelref_git.store.log import View
+
+
+@dataclass(frozen=True, slots=True)
+class RecordChange:
+    """What one commit of ``main`` did to one record."""
+
+    position: int
+    """The place of the commit on ``main``, the first being 1."""
+    commit: str
+    event: int
+    """The first id of the event that moved ``main`` there."""
+    category: str
+    name: str
+    before: str | None
+    """The record's blob; ``None`` where there was none."""
+    after: str | None
+    change_ids: tuple[int, ...]
+    """The changes of the record that the commit merged, ascending; none for an administrative one."""
+
+
+class _Stale(Exception):
+    """The tables were made anew since they were brought up to date."""
+
+
+class Index:
+    """The index as one reader sees it: nothing in its answers is newer than the reader's view.
+
+    Raises:
+        IntegrityFailure: a commit of the log is no event.
+    """
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._db, self.last_event, self.last_position, self._made = open_index(view)
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *_fault: object) -> None:
+        self._db.close()
+
+    # --- events ---
+
+    def events(
+        self,
+        *,
+        change_id: int | None = None,
+        batch_id: int | None = None,
+        actor: str | None = None,
+        actions: Sequence[str] = (),
+        since: int | None = None,
+        until: int | None = None,
+    ) -> list[tuple[int, str]]:
+        """``(event id, queue commit)`` of the events for which all that is given holds, oldest first.
+
+        A batch's split speaks of both batches, and of each change that it moved. Times are Unix seconds, both ends
+        counted in.
+        """
+        given = (
+            ("event_id <= ?", self.last_event),
+            ("change_id = ?", change_id),
+            ("batch_id = ?", batch_id),
+            ("actor = ?", actor),
+            ("action IN (SELECT value FROM json_each(?))", json.dumps(actions) if actions else None),
+            ("time >= ?", since),
+            ("time <= ?", until),
+        )
+        where = " AND ".join(test for test, value in given if value is not None)
+        return self._rows(
+            f"SELECT DISTINCT event_id, oid FROM about JOIN steps USING (first_id) WHERE {where} ORDER BY event_id",  # noqa: S608 - the tests are ours
+            [value for _, value in given if value is not None],
+        )
+
+    def commits_about(self, change_ids: Iterable[int] = (), batch_ids: Iterable[int] = ()) -> list[str]:
+        """The queue commits that tell of any of the changes or batches, oldest first."""
+        rows = self._rows(
+            "SELECT first_id, oid FROM steps JOIN "
+            "(SELECT first_id FROM about WHERE change_id IN (SELECT value FROM json_each(?)) AND event_id <= ? UNION "
+            "SELECT first_id FROM about WHERE batch_id IN (SELECT value FROM json_each(?)) AND event_id <= ?) "
+            "USING (first_id) ORDER BY first_id",
+            [json.dumps(list(change_ids)), self.last_event, json.dumps(list(batch_ids)), self.last_event],
+        )
+        return [row[1] for row in rows]
+
+    def members(self, batch_ids: Iterable[int]) -> set[int]:
+        """The changes that were ever in one of the batches, or rejected with it."""
+        rows = self._rows(
+            "SELECT DISTINCT change_id FROM about WHERE batch_id IN (SELECT value FROM json_each(?)) "
+            "AND change_id IS NOT NULL AND event_id <= ?",
+            [json.dumps(list(batch_ids)), self.last_event],
+        )
+        return {row[0] for row in rows}
+
+    def batches(self, below: int | None, limit: int) -> list[int]:
+        """The numbers of at most *limit* batches, descending; with *below*, of those under it."""
+        rows = self._rows(
+            "SELECT DISTINCT batch_id FROM about WHERE batch_id IS NOT NULL AND batch_id < ? AND event_id <= ? "
+            "ORDER BY batch_id DESC LIMIT ?",
+            [below if below is not None else 2**62, self.last_event, limit],
+        )
+        return [row[0] for row in rows]
+
+    def event_commit(self, event_id: int) -> str | None:
+        """The queue commit that holds the event with that id."""
+        rows = self._rows(
+            "SELECT oid, last_id FROM steps WHERE first_id <= ? ORDER BY first_id DESC LIMIT 1", [event_id]
+        )
+        return rows[0][0] if rows and event_id <= min(rows[0][1], self.last_event) else None
+
+    def first_id(self, commit: str) -> int | None:
+        """The first id of the event in a commit of ``queue``; ``None`` when it is not there, or newer than the view."""
+        rows = self._rows("SELECT first_id FROM steps WHERE oid = ? AND last_id <= ?", [commit, self.last_event])
+        return rows[0][0] if rows else None
+
+    # --- main ---
+
+    def record(self, category: str, name: str, upto: int | None = None) -> list[RecordChange]:
+        """What was done to a record, newest first; up to a position of ``main``."""
+        return self._changes(
+            "WHERE category = ? AND name = ? AND position <= ? ORDER BY position DESC",
+            [category, name, self.last_position if upto is None else min(self.last_position, upto)],
+        )
+
+    def changes_after(self, position: int) -> list[RecordChange]:
+        """What was done to any record after a position of ``main``, oldest first."""
+        return self._changes("WHERE position > ? AND position <= ? ORDER BY id", [position, self.last_position])
+
+    def changes_by(self, event: int) -> list[RecordChange]:
+        """What was done to any record by the event with that first id, oldest first."""
+        return self._changes("WHERE first_id = ? AND position <= ? ORDER BY id", [event, self.last_position])
+
+    def commits_by(self, event: int) -> list[str]:
+        """The commits that came to ``main`` with the event with that first id, oldest first."""
+        statement = "SELECT oid FROM commits WHERE first_id = ? AND position <= ? ORDER BY position"
+        return [row[0] for row in self._rows(statement, [event, self.last_position])]
+
+    def position(self, commit: str) -> int | None:
+        """The place of a commit on ``main``; ``None`` when it is not there, or newer than the view."""
+        rows = self._rows("SELECT position FROM commits WHERE oid = ? AND position <= ?", [commit, self.last_position])
+        return rows[0][0] if rows else None
+
+    def position_at(self, event_id: int) -> int:
+        """Where ``main`` was once the event with that id had happened; 0 before the first."""
+        rows = self._rows("SELECT coalesce(max(position), 0) FROM commits WHERE first_id <= ?", [event_id])
+        return int(min(rows[0][0], self.last_position))
+
+    def _changes(self, where: str, values: Sequence[Any]) -> list[RecordChange]:
+        rows = self._rows(
+            "SELECT position, oid, first_id, category, name, before, after, changes "  # noqa: S608 - where is ours
+            f"FROM records JOIN commits USING (position) {where}",
+            values,
+        )
+        return [
+            RecordChange(position, commit, event, category, name, before, after, tuple(map(int, changes.split())))
+            for position, commit, event, category, name, before, after, changes in rows
+        ]
+
+    def _rows(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        """The rows of one statement, all at once, so that nothing stays locked.
+
+        A file that turns out to be broken, or that another process has made anew for another history, is opened again.
+        """
+        for last in (False, True):
+            try:
+                with transaction(self._db):
+                    if made(self._db) != self._made:
+                        raise _Stale
+                    return self._db.execute(statement, values).fetchall()
+            except (_Stale, sqlite3.DatabaseError) as fault:
+                if last:
+                    raise
+                self._db.close()
+                broken = isinstance(fault, sqlite3.DatabaseError) and not is_unusable(fault)
+                self._db, self.last_event, self.last_position, self._made = open_index(self._view, broken=broken)
+        raise AssertionError("unreachable")
