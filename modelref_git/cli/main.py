@@ -16,7 +16,7 @@ from modelref_git.errors import ModelrefError
 
 COMMANDS: Final = {
     "Start": ("init", "import", "demo"),
-    "Read": ("categories", "ls", "get", "log", "blame", "diff-revs", "feed", "export"),
+    "Read": ("categories", "ls", "get", "search", "log", "blame", "diff-revs", "feed", "export"),
     "Propose": ("propose", "status", "changes", "show", "diff", "conflicts", "withdraw"),
     "Review": ("approve", "reject", "hold", "unhold", "apply", "revert", "purge"),
     "Audit": ("audit",),
@@ -29,12 +29,13 @@ COMMANDS: Final = {
         "disown",
         "doctor",
         "gc",
+        "merge-driver",
         "completion",
     ),
 }
 """The commands in the order in which a person meets them."""
 
-_MODULES: Final = {"import": "import_records", "diff-revs": "diff_revs"}
+_MODULES: Final = {"import": "import_records", "diff-revs": "diff_revs", "merge-driver": "merge_driver"}
 
 
 class LazyGroup(click.Group):
