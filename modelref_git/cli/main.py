@@ -18,7 +18,7 @@ COMMANDS: Final = {
     "Start": ("init", "import", "demo"),
     "Read": ("categories", "ls", "get", "search", "log", "blame", "diff-revs", "feed", "export"),
     "Propose": ("propose", "status", "changes", "show", "diff", "conflicts", "withdraw"),
-    "Review": ("approve", "reject", "hold", "unhold", "apply", "revert", "purge"),
+    "Review": ("review", "approve", "reject", "hold", "unhold", "apply", "revert", "purge"),
     "Audit": ("audit",),
     "Administer": (
         "whoami",
