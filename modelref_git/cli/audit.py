@@ -10,6 +10,7 @@ import click
 
 from modelref_git.cli import render
 from modelref_git.cli.app import App, pass_app
+from modelref_git.cli.audit_replay import replay
 from modelref_git.cli.diff import field_lines
 from modelref_git.proposals.events import ACTIONS
 
@@ -31,6 +32,7 @@ def command() -> None:
     """Ask the queue log who did what."""
 
 
+command.add_command(replay)
 
 
 @command.command("current")

@@ -19,7 +19,7 @@ COMMANDS: Final = {
     "Read": ("categories", "ls", "get", "search", "log", "blame", "diff-revs", "feed", "export"),
     "Propose": ("propose", "status", "changes", "show", "diff", "conflicts", "withdraw"),
     "Review": ("review", "approve", "reject", "hold", "unhold", "apply", "revert", "purge"),
-    "Audit": ("audit",),
+    "Audit": ("audit", "verify"),
     "Administer": (
         "whoami",
         "member",
