@@ -19,6 +19,7 @@ from modelref_git.errors import Conflict, ModelrefError
 OWNER = "olivia#1"
 CONTRIBUTOR = "carol#2"
 APPROVER = "arthur#3"
+SECOND_CONTRIBUTOR = "dora#4"
 
 NEW_RECORD = {
     "name": "Demo Diffusion",
@@ -46,7 +47,7 @@ NEW_RECORD = {
 def command(app: App, directory: Path | None) -> None:
     """Go the whole way in a new folder, step by step.
 
-    Propose, look, approve, apply, read back, audit: each command is printed before it runs.
+    Propose, merge, approve, apply, read back, audit, verify: each command is printed before it runs.
     """
     if directory is not None and directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise Conflict(f"{directory} is there already, and not empty", hint="name a new folder, or none at all")
@@ -66,32 +67,54 @@ class _Tour:
 
     def run(self) -> dict[str, Any]:
         """Go the whole way; answers where the repository is and what is in it now."""
+        self._start()
+        changed, deleted = self._targets()
+        self._propose(changed, deleted)
+        ids, batch = self._decide()
+        self._look_back(changed)
+        records = {row["category"]: row["records"] for row in self._ask("categories") if row["records"]}
+        return {"path": str(self._repo), "batch_id": batch, "change_ids": ids, "records": records}
+
+    def _start(self) -> None:
         self._say("A dataset repository from the starter dataset; Olivia owns it.")
         self._do("init", str(self._repo), "--owner", OWNER, "--email", "olivia@demo.example")
-        self._do("member", "add", CONTRIBUTOR, "--email", "carol@demo.example", "--role", "requestor", actor=OWNER)
+        for who, email in ((CONTRIBUTOR, "carol@demo.example"), (SECOND_CONTRIBUTOR, "dora@demo.example")):
+            self._do("member", "add", who, "--email", email, "--role", "requestor", actor=OWNER)
         self._do("member", "add", APPROVER, "--email", "arthur@demo.example", "--role", "approver", actor=OWNER)
         self._do("categories")
-        changed, deleted = self._targets()
+
+    def _propose(self, changed: str, deleted: str) -> None:
         self._say("Carol proposes a create, an update and a delete.")
         self._record.write_text(json.dumps(NEW_RECORD, indent=2) + "\n", encoding="utf-8")
         self._do("propose", "create", "image_generation", str(self._record), "--note", "please add", actor=CONTRIBUTOR)
         edit = ("--set", "/nsfw=true", "--set-string", "/description=Now with a better description.")
         self._do("propose", "update", "image_generation", changed, *edit, actor=CONTRIBUTOR)
         self._do("propose", "delete", "image_generation", deleted, "--note", "no longer served", actor=CONTRIBUTOR)
+        self._say("Dora changes another field of the same record. What becomes of both is known before anyone decides.")
+        self._do("propose", "update", "image_generation", changed, "--set", "/tags/-=demo", actor=SECOND_CONTRIBUTOR)
+        self._do("conflicts")
+
+    def _decide(self) -> tuple[list[int], int]:
+        """Approve and apply all that is pending; gives the change ids and their batch."""
         self._say("Arthur looks at what they would do, field by field, approves them as one batch, and applies it.")
         self._do("changes", "--status", "pending")
-        ids = [str(item["change_id"]) for item in self._ask("changes", "--status", "pending")["items"]]
-        self._do("diff", *ids)
-        self._do("approve", *ids, "--title", "First review", actor=APPROVER)
-        batch = self._ask("show", ids[0])["batch_id"]
+        ids = [item["change_id"] for item in self._ask("changes", "--status", "pending")["items"]]
+        words = [str(number) for number in ids]
+        self._do("diff", *words)
+        self._do("approve", *words, "--title", "First review", actor=APPROVER)
+        batch: int = self._ask("show", words[0])["batch_id"]
         self._do("apply", "--batch", str(batch), actor=APPROVER)
-        self._say("What main holds now, and the two histories: of the record, and of the queue.")
+        return ids, batch
+
+    def _look_back(self, changed: str) -> None:
+        self._say("What main holds now: both edits, each field with whose it is.")
         self._do("get", "image_generation", changed)
         self._do("ls", "image_generation")
+        self._do("blame", "image_generation", changed)
+        self._say("The two histories, of the record and of the queue; and whether all of it can be believed.")
         self._do("log", "image_generation", changed)
         self._do("audit", "events")
-        records = {row["category"]: row["records"] for row in self._ask("categories") if row["records"]}
-        return {"path": str(self._repo), "batch_id": batch, "change_ids": [int(n) for n in ids], "records": records}
+        self._do("verify")
 
     def _targets(self) -> tuple[str, str]:
         """A record to change and one to delete."""

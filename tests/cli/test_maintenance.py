@@ -124,11 +124,14 @@ def test_the_demo_goes_the_whole_way_and_prints_each_command(tmp_path: Path) -> 
         "propose create",
         "propose update",
         "propose delete",
+        "conflicts",
         "diff",
         "approve",
         "apply",
         "get",
+        "blame",
         "log",
+        "verify",
     ):
         assert any(f" {verb} " in f"{command} " for command in commands), verb
     assert any("audit events" in command for command in commands)
@@ -138,6 +141,17 @@ def test_the_demo_goes_the_whole_way_and_prints_each_command(tmp_path: Path) -> 
     world.git("fsck", "--strict", "--no-dangling")
     for command in commands:
         assert shlex.split(command), "each can be copied into a shell"
+
+
+def test_the_demo_merges_the_edits_of_two_contributors_into_one_record(tmp_path: Path) -> None:
+    answer = call("--json", "demo", str(tmp_path / "demo")).ok().json
+    world = World(Path(answer["path"]))
+    rows = [world.run("show", str(number)).ok().json for number in answer["change_ids"]]
+    names = [row["model_name"] for row in rows]
+    (both,) = {name for name in names if names.count(name) == 2}
+    assert {row["requested_username"] for row in rows if row["model_name"] == both} == {"carol#2", "dora#4"}
+    record = world.run("get", "image_generation", both).ok().json
+    assert (record["nsfw"], record["tags"][-1]) == (True, "demo")
 
 
 def test_the_demo_answers_one_document_with_json(tmp_path: Path) -> None:
