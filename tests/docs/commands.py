@@ -1,12 +1,8 @@
-"""Makes `docs/commands.md` from the commands' own help: run ``python -m tests.docs.commands`` in the checkout.
-
-With ``--check`` it only compares, and exits 1 when the page is out of date.
-"""
+"""Makes `docs/commands.md` from the commands' own help: see :mod:`tests.docs.generated`."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from inspect import cleandoc
 from pathlib import Path
 
@@ -18,7 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 
 _PROGRAM = "modelref-git"
 _FRONT = """\
-<!-- Made by `python -m tests.docs.commands` from the commands' help; edits here are lost. -->
+<!-- Made by `python -m tests.docs.generated` from the commands' help; edits here are lost. -->
 
 # Commands
 
@@ -64,15 +60,3 @@ def _section(command: click.Command, context: click.Context, heading: str) -> It
     rows = [f"- `{names}`: {' '.join(text.split())}" for names, text in filter(None, records)]
     if rows:
         yield "\n".join(rows) + "\n"
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Write the page, or with ``--check`` compare it; gives the exit code."""
-    if "--check" in arguments:
-        return 0 if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page() else 1
-    PAGE.write_text(page(), encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

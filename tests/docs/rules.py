@@ -1,11 +1,7 @@
-"""Makes `docs/rules.md` from the rules themselves: run ``python -m tests.docs.rules`` in the checkout.
-
-With ``--check`` it only compares, and exits 1 when the page is out of date.
-"""
+"""Makes `docs/rules.md` from the rules themselves: see :mod:`tests.docs.generated`."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -15,7 +11,7 @@ from modelref_git.records import normal, quality
 PAGE = Path(__file__).parents[2] / "docs" / "rules.md"
 
 _FRONT = """\
-<!-- Made by `python -m tests.docs.rules` from the rules of the program; edits here are lost. -->
+<!-- Made by `python -m tests.docs.generated` from the rules of the program; edits here are lost. -->
 
 # Rules
 
@@ -81,15 +77,3 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [" | ".join(heads), " | ".join("---" for _ in heads)]
     lines += [" | ".join([f"`{ident}`", *cells]) for ident, *cells in rows]
     return "".join(f"| {line} |\n" for line in lines)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Write the page, or with ``--check`` compare it; gives the exit code."""
-    if "--check" in arguments:
-        return 0 if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page() else 1
-    PAGE.write_text(page(), encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

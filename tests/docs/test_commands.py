@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from modelref_git.cli.main import COMMANDS, cli
-from tests.docs.commands import PAGE, main, page, root_context
+from tests.docs.commands import PAGE, page, root_context
 
 
 def _commands(info: dict[str, Any], words: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
@@ -29,8 +29,7 @@ def _section(command: str) -> str:
 
 
 def test_the_page_is_what_the_commands_help_says_today() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m tests.docs.commands`"
-    assert main(["--check"]) == 0
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m tests.docs.generated`"
 
 
 @pytest.mark.parametrize("command", _all_commands())

@@ -6,12 +6,11 @@ from modelref_git.errors import Problem
 from modelref_git.proposals import policy, reachable
 from modelref_git.proposals.config import DatasetConfig
 from modelref_git.records import normal, quality
-from tests.docs.rules import PAGE, main, page
+from tests.docs.rules import PAGE, page
 
 
 def test_the_page_is_what_the_rules_say_today() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m tests.docs.rules`"
-    assert main(["--check"]) == 0
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m tests.docs.generated`"
 
 
 def test_every_rule_is_in_a_table_once_with_its_sentence() -> None:
