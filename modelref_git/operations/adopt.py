@@ -204,7 +204,7 @@ def _approved(step: Step, dataset: DatasetTree, person: Person, changes: Sequenc
     config = dataset.config
     cases = [Case(config, person.actor, APPROVE, change, facts_of) for change in changes]
     refuse(config, ADOPT, [replace(item, change_id=None) for case in cases for item in policy.judge(case)])
-    return not any(policy.missing(config, replace(change, approvals=(*given, mine)), facts_of) for change in changes)
+    return not any(policy.missing(config, change, facts_of, [*given, mine]) for change in changes)
 
 
 def adoption_problems(before: DatasetTree, after: DatasetTree) -> list[Problem]:

@@ -89,4 +89,4 @@ def _passes_alone(step: Step, dataset: DatasetTree, person: Person, change: Chan
     if policy.judge(Case(config, person.actor, APPROVE, change, facts_of)):
         return False
     mine = GivenApproval(person.actor.id, str(person.actor), step.time)
-    return not policy.missing(config, replace(change, approvals=(mine,)), facts_of)
+    return not policy.missing(config, change, facts_of, [mine])

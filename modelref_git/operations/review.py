@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from modelref_git.errors import Conflict, UsageFault, WrongState
@@ -126,7 +126,7 @@ class _Review:
         needs_flag = self._config.policy.ack_critical is True and not self._acknowledged
         for change in changes:
             self._check_wanted(change)
-            lacking = policy.missing(self._config, self._with_mine(change), self._facts_of)
+            lacking = policy.missing(self._config, change, self._facts_of, self._with_mine(change))
             if needs_flag and lacking and all(item.rule == policy.CRITICAL for item in lacking):
                 refuse(self._config, APPROVE, lacking)
             done = not lacking and change.status == PENDING
@@ -147,11 +147,11 @@ class _Review:
         )
         self._step.append(event, email=self._person.email, body=listing(changes))
 
-    def _with_mine(self, change: Change) -> Change:
+    def _with_mine(self, change: Change) -> tuple[GivenApproval, ...]:
         given = self._given(change)
         acknowledged = self._acknowledged or (given is not None and given.acknowledged)
         mine = GivenApproval(self._person.actor.id, str(self._person.actor), self._step.time, acknowledged)
-        return replace(change, approvals=(*_of_others(change, mine.by), mine))
+        return (*_of_others(change, mine.by), mine)
 
     def _check_wanted(self, change: Change) -> None:
         given = self._given(change)

@@ -167,7 +167,7 @@ def _lacks(
     config: DatasetConfig, person: Person, change: Change, facts_of: FactsOf, acknowledged: bool
 ) -> list[policy.Refusal]:
     mine = GivenApproval(person.actor.id, str(person.actor), change.updated_at, acknowledged)
-    return policy.missing(config, replace(change, approvals=(*change.approvals, mine)), facts_of)
+    return policy.missing(config, change, facts_of, [*change.approvals, mine])
 
 
 def _rivals(forecaster: Forecaster, change: Change) -> Iterator[Rival]:

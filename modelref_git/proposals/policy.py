@@ -180,11 +180,16 @@ def _asked(config: DatasetConfig, ident: str, change: Change) -> bool:
     return any(same_person(config, ident, asker) for asker in askers_of(config, change))
 
 
-def counted(config: DatasetConfig, change: Change, facts_of: FactsOf) -> list[GivenApproval]:
-    """The approvals of *change* that count by *config*: one a person, of those who may approve it."""
+def counted(
+    config: DatasetConfig, change: Change, facts_of: FactsOf, approvals: Sequence[GivenApproval] | None = None
+) -> list[GivenApproval]:
+    """The approvals that count by *config*: one a person, of those who may approve *change*.
+
+    *approvals* are those of the change unless given.
+    """
     allowed = {member.id for member in counting(config, change, facts_of)}
     found: list[GivenApproval] = []
-    for given in change.approvals:
+    for given in change.approvals if approvals is None else approvals:
         if given.by in allowed and not any(same_person(config, given.by, other.by) for other in found):
             found.append(given)
     return found
@@ -195,9 +200,14 @@ def needed(config: DatasetConfig, change: Change, facts_of: FactsOf) -> int:
     return max([config.policy.approvals, *(item.approvals for item in protections_of(config, change, facts_of))])
 
 
-def missing(config: DatasetConfig, change: Change, facts_of: FactsOf) -> list[Refusal]:
-    """What *change* lacks to be part of a batch, or to be applied; empty when it has all."""
-    have = counted(config, change, facts_of)
+def missing(
+    config: DatasetConfig, change: Change, facts_of: FactsOf, approvals: Sequence[GivenApproval] | None = None
+) -> list[Refusal]:
+    """What *change* lacks to be part of a batch, or to be applied; empty when it has all.
+
+    *approvals* are those of the change unless given.
+    """
+    have = counted(config, change, facts_of, approvals)
     wanted = needed(config, change, facts_of)
     found = []
     if len(have) < wanted:

@@ -142,11 +142,7 @@ def _adoption_faults(case: EventCase, before: DatasetTree, after: DatasetTree) -
     yield from (Fault(item.message, rule=item.rule) for item in refused)
     given = [GivenApproval(**row) for row in case.before.header.adopting.get(event.stranger or "", ())]
     mine = GivenApproval(event.actor.id, str(event.actor), event.time, acknowledged=True)
-    lacking = [
-        item
-        for change in changes
-        for item in policy.missing(config, replace(change, approvals=(*given, mine)), case.facts_of)
-    ]
+    lacking = [item for change in changes for item in policy.missing(config, change, case.facts_of, [*given, mine])]
     if event.main is not None and lacking:
         yield Fault(f"it is adopted without what it needs: {lacking[0].message}")
     elif event.main is None and not lacking:

@@ -108,14 +108,15 @@ def changes_of(queue: Queue, change_ids: Iterable[int], verb: str) -> Iterable[C
 
 def put(queue: Queue, change: Change, before: Change | None) -> None:
     """Keep *change*, which was *before*, and count it."""
-    if before is not None:
-        count(queue, before.status, -1)
-    count(queue, change.status, 1)
+    if before is None or before.status != change.status:
+        count(queue, change.status, before.status if before is not None else None)
     queue.put_change(change, before)
 
 
-def count(queue: Queue, status: str, by: int) -> None:
-    """Count changes with *status*."""
+def count(queue: Queue, status: str | None, before: str | None) -> None:
+    """Count a change that has *status* now and had *before*; ``None`` is not in the queue."""
     counts = dict(queue.header.counts)
-    counts[status] = counts.get(status, 0) + by
+    for one, by in ((before, -1), (status, 1)):
+        if one is not None:
+            counts[one] = counts.get(one, 0) + by
     queue.header = replace(queue.header, counts=counts)

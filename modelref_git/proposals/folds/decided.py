@@ -36,22 +36,26 @@ def approve(queue: Queue, event: Event) -> None:
         acknowledged = event.acknowledged or (own is not None and own.acknowledged)
         given = GivenApproval(event.actor.id, str(event.actor), event.time, acknowledged)
         others = tuple(other for other in change.approvals if other.by != event.actor.id)
-        after = replace(change, approvals=(*others, given), updated_at=event.time)
-        if joined is not None:
-            if change.status != PENDING:
-                raise WrongState(f"change {change.change_id} is {change.status}, not {PENDING}")
-            after = replace(
-                after,
-                status=APPROVED,
-                batch_id=joined.batch_id,
-                batch_title=event.title,
-                approved_by=event.actor.id,
-                approved_username=str(event.actor),
-                approved_at=event.time,
-            )
-            if (change.category == POLICY) != (queue.header.open_batch != joined.batch_id):
-                raise WrongState("a change of the policy is a batch of its own")
-        put(queue, after, change)
+        approvals = (*others, given)
+        if joined is None:
+            put(queue, replace(change, approvals=approvals, updated_at=event.time), change)
+            continue
+        if change.status != PENDING:
+            raise WrongState(f"change {change.change_id} is {change.status}, not {PENDING}")
+        if (change.category == POLICY) != (queue.header.open_batch != joined.batch_id):
+            raise WrongState("a change of the policy is a batch of its own")
+        approved = replace(
+            change,
+            approvals=approvals,
+            status=APPROVED,
+            batch_id=joined.batch_id,
+            batch_title=event.title,
+            approved_by=event.actor.id,
+            approved_username=str(event.actor),
+            approved_at=event.time,
+            updated_at=event.time,
+        )
+        put(queue, approved, change)
     if joined is not None:
         members = tuple(sorted({*joined.changes, *event.change_ids}))
         merges = (*joined.merges, *event.merges)
@@ -109,5 +113,5 @@ def purge(queue: Queue, event: Event) -> None:
             leaving.append(change)
         by = event.actor
         queue.purge_change(replace(change, purged_by=by.id, purged_username=str(by), purged_at=event.time), change)
-        count(queue, change.status, -1)
+        count(queue, None, change.status)
     leave_batches(queue, event, leaving)
