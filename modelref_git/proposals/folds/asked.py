@@ -45,28 +45,30 @@ def queued(proposal: Proposal, change_id: int, time: int) -> Change:
     )
 
 
+def _waivers(event: Event) -> dict[int, tuple[str, ...]]:
+    """The rules that were waived for each change."""
+    waived: dict[int, tuple[str, ...]] = {}
+    for change_id, rule in event.waived:
+        waived[change_id] = (*waived.get(change_id, ()), rule)
+    return waived
+
+
 def enqueue(queue: Queue, event: Event) -> None:
     """Changes enter the queue."""
-    waived: dict[int, list[str]] = {}
-    for change_id, rule in event.waived:
-        waived.setdefault(change_id, []).append(rule)
+    waived = _waivers(event)
     for change_id, proposal in zip(event.change_ids, event.proposals, strict=True):
         if change_id != queue.header.last_change_id + 1:
             raise IntegrityFailure(f"change {change_id} does not follow change {queue.header.last_change_id}")
         queue.header = replace(queue.header, last_change_id=change_id)
         by = event.actor.id if event.actor.id != proposal.requestor.id else None
-        change = replace(
-            queued(proposal, change_id, event.time), waived=tuple(waived.get(change_id, ())), enqueued_by=by
-        )
+        change = replace(queued(proposal, change_id, event.time), waived=waived.get(change_id, ()), enqueued_by=by)
         put(queue, change, None)
 
 
 def rebase(queue: Queue, event: Event) -> None:
     """Open changes are brought up to another ``main``; one whose content is not what was approved is pending again."""
     rebased = dict(zip(event.change_ids, event.proposals, strict=True))
-    waived: dict[int, list[str]] = {}
-    for change_id, rule in event.waived:
-        waived.setdefault(change_id, []).append(rule)
+    waived = _waivers(event)
     leaving = []
     for change in open_changes(queue, event.change_ids, "rebased"):
         proposal = rebased[change.change_id]
@@ -83,7 +85,7 @@ def rebase(queue: Queue, event: Event) -> None:
             blob=proposal.blob,
             updated_at=event.time,
             notes=proposal.note,
-            waived=tuple(waived.get(change.change_id, ())),
+            waived=waived.get(change.change_id, ()),
         )
         if (after.base_blob, after.blob) != (change.base_blob, change.blob):
             after = unapproved(after)  # what was approved is not what it is now
