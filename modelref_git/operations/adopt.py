@@ -100,7 +100,7 @@ def disown(ctx: Context, revision: str, *, reason: str | None) -> dict[str, Any]
             raise WrongState(f"{stranger} is part of the log's main: there is nothing to disown")
         if found != stranger:
             raise WrongState(
-                f"main is not at {stranger} but at {found}", hint=f"modelref-git disown {found} --reason R"
+                f"main is not at {stranger} but at {found}", hint=f"`modelref-git disown {found} --reason R`"
             )
         headline = f"{stranger}: {why if why.isprintable() else '…'}"
         main = append_administrative(
@@ -121,24 +121,19 @@ def _strange_commits(step: Step, stranger: str) -> list[Commit]:
     if not step.store.is_ancestor(step.main, stranger):
         raise WrongState(
             f"{stranger} does not continue the log's main {step.main}: somebody rewrote the branch",
-            hint=f"modelref-git disown {found} --reason R",
+            hint=f"`modelref-git disown {found} --reason R`",
         )
     if all(commit.id != step.main for commit in step.store.first_parents(stranger)):
         raise WrongState(
             f"{stranger} merges the log's main into something else: main would not be on its first parents any more",
-            hint=f"modelref-git disown {found} --reason R",
+            hint=f"`modelref-git disown {found} --reason R`",
         )
     batch = open_batch(step)
     if batch is not None and stranger in batch.merges:
-        apply = f"modelref-git apply --batch {batch.batch_id}"
+        apply = f"`modelref-git apply --batch {batch.batch_id}`"
         raise WrongState(
             f"{stranger} is the open batch {batch.batch_id} itself, which is approved and not adopted",
-            hint=apply if stranger == batch.head else f"modelref-git disown {found} --reason R, then {apply}",
-        )
-    if all(commit.id != step.main for commit in step.store.first_parents(stranger)):
-        raise WrongState(
-            f"{stranger} joins the log's main {step.main} from the side: its first parents would be another history",
-            hint=f"modelref-git disown {found} --reason R",
+            hint=apply if stranger == batch.head else f"`modelref-git disown {found} --reason R`, then {apply}",
         )
     return list(strange_commits(step.store, stranger, step.main))
 

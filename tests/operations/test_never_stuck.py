@@ -151,7 +151,7 @@ def test_the_open_batch_that_somebody_pushed_is_applied_and_not_adopted(world: W
     world.git("update-ref", layout.MAIN, head)
     with pytest.raises(WrongState, match="open batch") as caught:
         adopt(world.context(OWNER), head, reason="let it be")
-    assert caught.value.hint == f"modelref-git apply --batch {batch}"
+    assert caught.value.hint == f"`modelref-git apply --batch {batch}`"
     assert world.apply(batch) == [number]
     assert world.refs()[layout.MAIN] == head
     assert_clean(world.path)
