@@ -56,11 +56,7 @@ def review_changes(
     picks = sorted(set(approve), key=lambda pick: pick.change_id)
     wanted = sorted({pick.change_id for pick in picks})
     refused = sorted(set(reject))
-    if not picks and not refused:
-        raise UsageFault("name at least one change")
-    both = sorted(set(wanted) & set(refused))
-    if both:
-        raise UsageFault(f"change {both[0]} is to be approved and rejected at once")
+    _check_disjoint(wanted, refused)
     wanted_title = check_title(title) if picks or title is not None else None
     why = {number: check_reason((reasons or {}).get(number, reason)) for number in refused}
     read: dict[int, tuple[str | None, str | None]] = {}
@@ -68,39 +64,42 @@ def review_changes(
     def decide(step: Step) -> dict[str, Any]:
         dataset = step.dataset()
         person = ctx.person(dataset.config)
-        # A change that is named twice is one, and every content that was named for it must be its own.
-        found = {pick.change_id: _picked(step, pick) for pick in picks}
-        for change in found.values():
-            # What is approved is what was there when this began, though another writer came in between.
-            if read.setdefault(change.change_id, (change.base_blob, change.blob)) != (change.base_blob, change.blob):
-                raise _other_content(change, "a moment ago")
-        approving = [found[number] for number in wanted]
+        approving = _as_read(step, picks, read)
         rejecting = [_rejectable(step, number) for number in refused]
         require(step, dataset, person, APPROVE, approving)
         require(step, dataset, person, REJECT, rejecting)
-        review = _Review(step, person, dataset, acknowledged)
         _check_alone(approving)
-        complete, incomplete = review.sorted_out(approving)
-        batch_id = None
-        leaving = {change.change_id for change in rejecting if change.status == APPROVED}
-        if complete and leaving:
-            # Two steps in one: the batch is rebuilt without them before others join it.
-            _append_rejects(step, person, rejecting, why, wanted_title, None)
-            rejecting = []
-        if incomplete:
-            review.append_incomplete(incomplete)
-        if complete:
-            batch_id = append_approve(step, person, complete, wanted_title or "", acknowledged=acknowledged)
-        if rejecting:
-            _append_rejects(step, person, rejecting, why, wanted_title, batch_id)
+        review = _Review(step, person, dataset, acknowledged)
         return {
-            "batch_id": batch_id,
+            "batch_id": review.append(approving, rejecting, why, wanted_title),
             "batch_title": wanted_title,
             "approved": pending_records(step.objects, step.queue, wanted, nulls=True),
             "rejected": pending_records(step.objects, step.queue, refused, nulls=True),
         }
 
     return ctx.write(decide)
+
+
+def _check_disjoint(wanted: Sequence[int], refused: Sequence[int]) -> None:
+    if not wanted and not refused:
+        raise UsageFault("name at least one change")
+    both = sorted(set(wanted) & set(refused))
+    if both:
+        raise UsageFault(f"change {both[0]} is to be approved and rejected at once")
+
+
+def _as_read(step: Step, picks: Sequence[Pick], read: dict[int, tuple[str | None, str | None]]) -> list[Change]:
+    """The picked changes, ascending, each with the content that it had when it was first *read*.
+
+    What is approved is what was there when this began, though another writer came in between.
+    """
+    # A change that is named twice is one, and every content that was named for it must be its own.
+    found = {pick.change_id: _picked(step, pick) for pick in picks}
+    for change in found.values():
+        content = (change.base_blob, change.blob)
+        if read.setdefault(change.change_id, content) != content:
+            raise _other_content(change, "a moment ago")
+    return list(found.values())
 
 
 class _Review:
@@ -113,7 +112,26 @@ class _Review:
         self._facts_of = facts_finder(step.objects, dataset)
         self._acknowledged = acknowledged
 
-    def sorted_out(self, changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
+    def append(
+        self, approving: Sequence[Change], rejecting: Sequence[Change], why: Mapping[int, str], title: str | None
+    ) -> int | None:
+        """Append the events of all decisions; gives the number of the batch, if a change became part of one."""
+        complete, incomplete = self._sorted_out(approving)
+        batch_id = None
+        if complete and any(change.status == APPROVED for change in rejecting):
+            # Two steps in one: the batch is rebuilt without them before others join it.
+            _append_rejects(self._step, self._person, rejecting, why, title, None)
+            rejecting = []
+        if incomplete:
+            self._append_incomplete(incomplete)
+        if complete:
+            acknowledged = self._acknowledged
+            batch_id = append_approve(self._step, self._person, complete, title or "", acknowledged=acknowledged)
+        if rejecting:
+            _append_rejects(self._step, self._person, rejecting, why, title, batch_id)
+        return batch_id
+
+    def _sorted_out(self, changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
         """The changes that have all approvals with this one, and the others.
 
         Raises:
@@ -133,7 +151,7 @@ class _Review:
             (complete if done else incomplete).append(change)
         return complete, incomplete
 
-    def append_incomplete(self, changes: Sequence[Change]) -> None:
+    def _append_incomplete(self, changes: Sequence[Change]) -> None:
         """Append the event of approvals that complete nothing, or that an approved change takes besides."""
         event = Event(
             APPROVE,
