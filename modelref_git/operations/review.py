@@ -173,6 +173,8 @@ class _Review:
 
     def _check_wanted(self, change: Change) -> None:
         given = self._given(change)
+        if given is None and change.status == PENDING:
+            return
         is_enough = not policy.missing(self._config, change, self._facts_of)
         # A policy that asks for less by now can leave a pending change with all it needs: whoever approves it, again
         # or not, brings it into the batch.

@@ -110,10 +110,14 @@ class Change:
 
     def as_state(self) -> dict[str, Any]:
         """The change as JSON for the state tree: nulls omitted."""
-        row = {name: getattr(self, name) for name in _CHANGE_FIELDS}
-        row["waived"] = list(self.waived)
-        row["approvals"] = [given.as_state() for given in self.approvals]
-        return {key: value for key, value in row.items() if value is not None and value != []}
+        row: dict[str, Any] = {
+            name: value for name in _CHANGE_FIELDS if (value := getattr(self, name)) is not None and value != ()
+        }
+        if self.waived:
+            row["waived"] = list(self.waived)
+        if self.approvals:
+            row["approvals"] = [given.as_state() for given in self.approvals]
+        return row
 
     @classmethod
     def from_state(cls, row: Mapping[str, Any]) -> Change:
