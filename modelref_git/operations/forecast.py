@@ -91,8 +91,11 @@ class Forecaster:
                     if self.together(some).verdict == "overlaps":
                         return list(some)
             return []
-        merging = Merging(self.view.objects, self.main)
-        return [change for change in changes if self._added(merging, change).verdict not in ("conflict", "obsolete")]
+        going: list[Change] = []
+        for change in changes:
+            if self.together([*going, change]).verdict == "overlaps":
+                going.append(change)
+        return going
 
     def _batch(self) -> DatasetTree | None:
         number = self.view.queue.header.open_batch

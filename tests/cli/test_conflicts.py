@@ -45,6 +45,23 @@ def test_each_pair_all_and_the_most_that_go_together(world: World) -> None:
     world.apply(world.approve(3, 4, 6))
 
 
+def test_of_many_rivals_those_are_named_that_go_together_in_turn(world: World) -> None:
+    ids = [world.update("clip", NAME, {f"/field_{number % 11}": number}) for number in range(12)]
+    found = verdicts(conflicts(world, str(ids[0])))
+    assert found[tuple(ids)] == "conflict"
+    assert found[tuple(ids[:-1])] == "overlaps"
+    world.apply(world.approve(*ids[:-1]))
+
+
+def test_of_many_names_that_differ_by_letter_case_no_two_go_together(world: World) -> None:
+    names = [f"{a}{b}{c}{d}" for a in "aA" for b in "bB" for c in "cC" for d in "dD"][:12]
+    for name in names:
+        world.create("clip", name, clip(name))
+    found = verdicts(conflicts(world))
+    assert set(found.values()) == {"conflict"}
+    assert max(map(len, found)) == len(names)
+
+
 def test_a_change_that_does_not_merge_by_itself_has_a_row_of_its_own(world: World) -> None:
     late, done = world.update("clip", NAME, {"/description": "x"}), world.delete("gfpgan", "GFPGAN")
     world.apply(world.approve(world.update("clip", NAME, {"/description": "y"}), world.delete("gfpgan", "GFPGAN")))
