@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from itertools import accumulate
 from typing import Any, Final, NoReturn, TypeAlias
 
 from modelref_git.errors import Invalid
+from modelref_git.records.json_tokens import Token, line_and_column, tokens
 
 JsonValue: TypeAlias = Any
 """``None``, ``bool``, ``int``, ``float``, ``str``, ``list`` or ``dict`` with string keys in the order of the text."""
@@ -115,14 +115,6 @@ def same(a: JsonValue, b: JsonValue) -> bool:
     return type(a) is type(b) and bool(a == b)
 
 
-def place_of(text: str, pointer: str) -> tuple[int, int] | None:
-    """Line and column (from 1) where the value at a JSON *pointer* begins in valid JSON *text*, if it is there."""
-    for token in _tokens(text):
-        if not token.is_key and token.pointer == pointer:
-            return _line_and_column(text, token.position)
-    return None
-
-
 # --- the fast path ---------------------------------------------------------------------------------------------------
 
 
@@ -218,81 +210,9 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _BRACKET: Final = re.compile(r"[{}\[\]]")
 _STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 """A string, or what follows a quote that nothing closes: so that no text is looked at more than once."""
-_TOKEN: Final = re.compile(r'[ \t\n\r]*([{}\[\],:]|"[^"\\]*(?:\\.[^"\\]*)*"|[^ \t\n\r{}\[\],:"]+)', re.DOTALL)
 
 
-class _Frame:
-    """An object or list that is open, and the key or index that the walk is at."""
-
-    __slots__ = ("at", "expects_key", "is_object", "seen")
-
-    def __init__(self, bracket: str) -> None:
-        self.is_object = self.expects_key = bracket == "{"
-        self.seen: set[str] = set()
-        self.at: str | int = 0
-
-    def next(self) -> None:
-        """Step over a comma."""
-        self.expects_key = self.is_object
-        if isinstance(self.at, int):
-            self.at += 1
-
-    def enter(self, key: str) -> bool:
-        """Step on a key; whether the object had it before."""
-        repeated = key in self.seen
-        self.seen.add(key)
-        self.at = key
-        self.expects_key = False
-        return repeated
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    """A key, a scalar or an opening bracket; its frames are good until the walk goes on."""
-
-    raw: str
-    position: int
-    frames: list[_Frame]
-    is_key: bool = False
-    is_repeated: bool = False
-
-    @property
-    def pointer(self) -> str:
-        return "".join("/" + str(frame.at).replace("~", "~0").replace("/", "~1") for frame in self.frames)
-
-
-def _tokens(text: str) -> Iterator[_Token]:
-    """The keys and values of *text* in order, as far as it is JSON."""
-    frames: list[_Frame] = []
-    end = 0
-    while match := _TOKEN.match(text, end):
-        raw, position, end = match[1], match.start(1), match.end()
-        if raw in ("}", "]"):
-            if not frames:
-                return
-            frames.pop()
-        elif raw == ",":
-            if frames:
-                frames[-1].next()
-        elif raw == ":":
-            pass
-        elif frames and frames[-1].expects_key:
-            yield _Token(raw, position, frames, is_key=True, is_repeated=frames[-1].enter(_string(raw)))
-        else:
-            yield _Token(raw, position, frames)
-            if raw in ("{", "["):
-                frames.append(_Frame(raw))
-
-
-def _string(raw: str) -> str:
-    """The string that a token stands for; what is no string stands for itself."""
-    try:
-        return str(json.loads(raw)) if raw.startswith('"') else raw
-    except ValueError:
-        return raw
-
-
-def _is_number_refused(token: _Token, _max_depth: int) -> bool:
+def _is_number_refused(token: Token, _max_depth: int) -> bool:
     if token.raw[0] in '"{[':
         return False
     try:
@@ -302,10 +222,10 @@ def _is_number_refused(token: _Token, _max_depth: int) -> bool:
     return False
 
 
-_FAULTS: Final[dict[str, tuple[Callable[[_Token, int], bool], str]]] = {
+_FAULTS: Final[dict[str, tuple[Callable[[Token, int], bool], str]]] = {
     "json.duplicate_key": (lambda token, _: token.is_repeated, "Duplicate key {raw}"),
     "json.number": (_is_number_refused, "Not a number that a double can hold: {raw}"),
-    "json.surrogate": (lambda token, _: bool(_SURROGATE.search(_string(token.raw))), "Half of a surrogate pair"),
+    "json.surrogate": (lambda token, _: bool(_SURROGATE.search(token.string)), "Half of a surrogate pair"),
     "json.depth": (
         lambda token, max_depth: token.raw in ("{", "[") and len(token.frames) >= max_depth,
         "More than {max_depth} levels",
@@ -321,19 +241,15 @@ def _located(what: str, text: str, rule: str, max_depth: int) -> Invalid:
 def _found(what: str, text: str, rule: str, max_depth: int) -> Invalid | None:
     """The error for the first fault of a kind that *text* has, as far as it is JSON."""
     is_at_fault, message = _FAULTS[rule]
-    for token in _tokens(text):
+    for token in tokens(text):
         if is_at_fault(token, max_depth):
             shown = message.format(raw=token.raw[:60], max_depth=max_depth)
             return _fault(what, rule, shown, text, token.position, token.pointer)
     return None
 
 
-def _line_and_column(text: str, position: int) -> tuple[int, int]:
-    return text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)
-
-
 def _fault(what: str, rule: str, message: str, text: str, position: int, pointer: str = "") -> Invalid:
     """The error for a fault at *position* (in characters) of *text*."""
-    line, column = _line_and_column(text, position)
+    line, column = line_and_column(text, position)
     detail = {"path": pointer, "message": message, "rule": rule, "line": line, "column": column}
     return Invalid(f"{what} is not valid JSON: {message}: line {line} column {column}", details=[detail])

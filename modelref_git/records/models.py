@@ -44,6 +44,7 @@ from modelref_git.records.field_types import (
 from modelref_git.records.values import (
     CONTROLNET_STYLES,
     RECORD_TYPES,
+    UNKNOWN_HASH,
 )
 
 SCHEMA_VERSION: Final = "2.0.0"
@@ -67,7 +68,7 @@ class DownloadEntry(Part):
     file_name: str = Field(description="Name of the file on the worker's disk; may differ from the host's.")
     file_url: str = Field(description="Address to fetch the file from; empty if it cannot be fetched.")
     sha256sum: str = Field(
-        default="FIXME", description="SHA-256 of the file in hexadecimal; FIXME while nobody has computed it."
+        default=UNKNOWN_HASH, description="SHA-256 of the file in hexadecimal; FIXME while nobody has computed it."
     )
     content_hash: str | None = Field(
         default=None, description="SHA-256 of the tensors alone, which stays the same in another container."

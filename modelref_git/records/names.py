@@ -120,6 +120,11 @@ def structural_problems(category: str, name: str) -> list[Problem]:
     return problems
 
 
+def is_device(text: str) -> bool:
+    """Whether Windows takes a file of that name for a device, whatever its extension."""
+    return _DEVICE.match(text) is not None
+
+
 def check_category_name(text: str) -> None:
     """Refuse what cannot name a category: it is a folder and a file everywhere, and ``policy`` is taken.
 

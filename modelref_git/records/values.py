@@ -17,6 +17,10 @@ Severity = Literal["error", "warning", "hint"]
 """What a value outside the set is: a fault of the record, a thing to look at, or at most worth a remark."""
 
 
+UNKNOWN_HASH: Final = "FIXME"
+"""What stands for the SHA-256 sum of a download while nobody has computed it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ValueSet:
     """Values that a field may or should have.

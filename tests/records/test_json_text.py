@@ -13,7 +13,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from modelref_git.errors import Invalid
-from modelref_git.records.json_text import MAX_RECORD_BYTES, NumberText, parse, place_of, same
+from modelref_git.records.json_text import MAX_RECORD_BYTES, NumberText, parse, same
 
 SCALARS = (
     st.none()
@@ -209,15 +209,6 @@ def test_same_is_equality_of_sorted_json_text(a: Any, b: Any) -> None:
     assume("-0.0" not in "".join(texts))
     assert same(a, copy.deepcopy(a))
     assert same(a, b) == (texts[0] == texts[1])
-
-
-def test_the_place_of_a_pointer_is_where_its_value_begins() -> None:
-    text = '{\n  "a": [1, {"b/c": "x"}],\n  "d": {}\n}'
-    assert place_of(text, "") == (1, 1)
-    assert place_of(text, "/a/0") == (2, 9)
-    assert place_of(text, "/a/1/b~1c") == (2, 20)
-    assert place_of(text, "/d") == (3, 8)
-    assert place_of(text, "/e") is None
 
 
 def test_the_broken_files_of_real_life_are_refused_with_a_place(real_data: Path) -> None:
