@@ -60,6 +60,7 @@ class App:
         self.warned += 1
         if self.warned > WARNINGS_SHOWN:
             return
+        text = render.sentence(text)
         if self.json:
             self.warnings.append(text)
         elif not self.quiet:

@@ -32,7 +32,7 @@ def show(app: App, revision: str | None) -> None:
 @dry_run_option
 @pass_app
 def set_command(app: App, settings: tuple[str, ...], dry_run: bool) -> None:
-    """Set lines of [policy], such as two_person_review=false or approvals=2."""
+    """Set lines of [policy], such as approvals=2, and severities of rules, such as rules.address.page=error."""
     from modelref_git.operations.policy_settings import set_policy
 
     pairs = []
@@ -42,6 +42,29 @@ def set_command(app: App, settings: tuple[str, ...], dry_run: bool) -> None:
             raise click.UsageError(f"{text!r} is not of the form NAME=VALUE")
         pairs.append((name.strip(), value_of(value)))
     app.show(set_policy(app.context(dry_run=dry_run), pairs), policy_text("set the policy"), dry_run=dry_run)
+
+
+@command.command("except")
+@click.argument("rule")
+@click.argument("category")
+@click.argument("name")
+@click.option("--reason", metavar="R", help="Why the rule is wrong about this record.")
+@click.option("--remove", is_flag=True, help="Take the exception away.")
+@dry_run_option
+@pass_app
+def except_command(
+    app: App, rule: str, category: str, name: str, reason: str | None, remove: bool, dry_run: bool
+) -> None:
+    """Silence one rule of good data about one record, for a reason that everybody can read."""
+    from modelref_git.operations.policy_settings import add_exception, remove_exception
+    from modelref_git.proposals.config import RuleException
+
+    if remove == (reason is not None):
+        raise click.UsageError("say why with --reason, or take an exception away with --remove")
+    exception = RuleException(rule, category, name, reason or "")
+    act = remove_exception if remove else add_exception
+    done = policy_text("took the exception away" if remove else "excepted the record")
+    app.show(act(app.context(dry_run=dry_run), exception), done, dry_run=dry_run)
 
 
 @command.command("edit")

@@ -155,10 +155,17 @@ def delete(app: App, category: str, name: str, note: str | None, supersedes: int
     type=click.Choice(["mine", "theirs"]),
     help="Settle conflicts: mine is what is proposed, theirs what is on main now.",
 )
+@allow_option
 @dry_run_option
 @pass_app
 def rebase(
-    app: App, change_id: int, values: tuple[str, ...], texts: tuple[str, ...], take: Side | None, dry_run: bool
+    app: App,
+    change_id: int,
+    values: tuple[str, ...],
+    texts: tuple[str, ...],
+    take: Side | None,
+    allow: tuple[str, ...],
+    dry_run: bool,
 ) -> None:
     """Bring an open proposal up to today's main.
 
@@ -167,7 +174,8 @@ def rebase(
     from modelref_git.operations.rebase import propose_rebase
 
     context = app.context(dry_run=dry_run)
-    _show(app, propose_rebase(context, change_id, settings=settings(values, texts), take=take), dry_run)
+    answer = propose_rebase(context, change_id, settings=settings(values, texts), take=take, allow=allow)
+    _show(app, answer, dry_run)
 
 
 @command.command("bulk")

@@ -69,6 +69,11 @@ def plain(text: str) -> str:
     return text if text.isprintable() else json.dumps(text)
 
 
+def sentence(text: str) -> str:
+    """A sentence that may hold texts of somebody's, in one line; what could play tricks with a terminal is escaped."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
 def value(item: Any) -> str:
     """A JSON value in one line; what could play tricks with a terminal is escaped."""
     text = json.dumps(item, ensure_ascii=False)

@@ -12,6 +12,7 @@ from modelref_git.cli.diff import diff_lines
 from modelref_git.cli.status import conflict_lines
 
 if TYPE_CHECKING:
+    from modelref_git.operations.checking.weighing import Finding
     from modelref_git.operations.review_queue import Rival, Sheet
 
 _VERDICTS = {
@@ -59,7 +60,7 @@ def show(sheet: Sheet, at: int, total: int, decisions: Mapping[int, Decision]) -
     say("", *_head(sheet, at, total), *diff_lines(sheet.diff, sheet.critical, paint))
     if not sheet.diff["field_diffs"]:
         say("  (no field differs)")
-    say(*_outlook(sheet), *_rivals(sheet.rivals, decisions))
+    say(*_findings(sheet.findings), *_outlook(sheet), *_rivals(sheet.rivals, decisions))
     given = decisions.get(sheet.change.change_id)
     if given is not None:
         say(f"so far: {_verb(given)}")
@@ -96,6 +97,16 @@ def _head(sheet: Sheet, at: int, total: int) -> Iterator[str]:
     if sheet.critical:
         yield paint(f"critical: {', '.join(map(render.plain, sheet.critical))}", "red")
     yield f"({sheet.diff['net_operation']})"
+
+
+def _findings(findings: Sequence[Finding]) -> Iterator[str]:
+    for one in findings:
+        place = f" at {one.problem.path}" if one.problem.path else ""
+        text = f"{one.severity}: {one.problem.message}{place} ({one.rule.id})"
+        yield paint(render.sentence(text), _COLOURS[one.severity])
+
+
+_COLOURS = {"error": "red", "warning": "yellow", "hint": "blue"}
 
 
 def _outlook(sheet: Sheet) -> Iterator[str]:

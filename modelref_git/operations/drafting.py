@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
-from modelref_git.errors import Conflict, Invalid, NotFound, Problem, UsageFault
+from modelref_git.errors import Conflict, Invalid, NotFound, Problem
 from modelref_git.operations.answers import METADATA, STAMPS, without_stamps
+from modelref_git.operations.checking.weighing import Finding, check_waivers, found_in_change, refuse
 from modelref_git.operations.context import Person
 from modelref_git.operations.judging import require
 from modelref_git.proposals.config import DatasetConfig
 from modelref_git.proposals.events import BY_IMPORT, CREATE, DELETE, ENQUEUE, Proposal
 from modelref_git.proposals.folds.asked import queued
-from modelref_git.records import codec, names, quality
+from modelref_git.records import codec, names
 from modelref_git.records.categories import CATEGORIES
 from modelref_git.records.json_text import MAX_RECORD_BYTES, same
+from modelref_git.records.quality.rule import Facts, Others
 from modelref_git.records.schemas import Schema
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.log import Step
 from modelref_git.store.trees import TreeEditor
-
-ALLOW_ALL: Final = "*"
-KEY_MISMATCH: Final = "name.key_mismatch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,8 @@ class Draft:
 
     proposal: Proposal
     waived: tuple[str, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[Finding, ...]
+    """What the rules of good data remark upon."""
 
 
 def draft(
@@ -58,11 +58,12 @@ def draft(
     person: Person,
     request: Request,
     leaving: Container[tuple[str, str]] = (),
+    others: Others | None = None,
 ) -> Draft:
     """Check *request* against the dataset, and hold its proposal's commit.
 
     *leaving* are the records, by category and name, that the same step proposes to delete: a rename may take a
-    look-alike of one of them.
+    look-alike of one of them. *others* is the dataset around the record, for the rules that look at it.
 
     The order of the checks is the one that the queue's clients know: the category, the record, the role, the name,
     then whether the record exists.
@@ -80,9 +81,12 @@ def draft(
     old = codec.decode(step.objects.read_blob(live)) if live is not None else None
     record: dict[str, Any] | None = None
     waived: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()
     if request.operation != DELETE:
-        record, waived, warnings = checked_record(step, dataset.config, schema, name, old, person, request)
+        facts = Facts(request.category, name, before=old, others=others)
+        if request.operation == CREATE and (alike := _left(dataset, request.category, name, leaving)):
+            facts = replace(facts, renamed_from=alike)
+        record, waived, warnings = checked_record(step, dataset.config, schema, facts, person, request)
     person.require_requestor(f"propose a {request.operation}")
     problems = _structural(request.category, name)
     if problems:
@@ -107,20 +111,6 @@ def _is_content(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return same(left, right)
 
 
-def check_waivers(allow: Sequence[str]) -> None:
-    """Refuse to waive what is no rule: a word that is mistyped would waive nothing, in silence.
-
-    Raises:
-        UsageFault: a word of *allow* is neither a quality rule nor ``*``.
-    """
-    from modelref_git.records.normal import WARNING_RULES
-
-    known = {rule.id for rule in quality.RULES} | {*WARNING_RULES, ALLOW_ALL}
-    unknown = sorted(set(allow) - known)
-    if unknown:
-        raise UsageFault(f"{unknown[0]!r} is no quality rule", hint=f"what can be waived is {', '.join(sorted(known))}")
-
-
 def _key(request: Request) -> str:
     if request.name is not None:
         return request.name
@@ -139,12 +129,15 @@ def checked_record(
     step: Step,
     config: DatasetConfig,
     schema: Schema,
-    name: str,
-    old: dict[str, Any] | None,
+    facts: Facts,
     person: Person,
     request: Request,
-) -> tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]:
-    """The record as it will be stored, the rules that were waived for it, and the warnings about it."""
+) -> tuple[dict[str, Any], tuple[str, ...], tuple[Finding, ...]]:
+    """The record as it will be stored, the rules that were waived for it, and the warnings about it.
+
+    *facts* are what the rules of good data look at, but for the record itself.
+    """
+    name, old = facts.key, dict(facts.before) if facts.before is not None else None
     what = f"record {name!r}"
     if request.payload is None:
         raise Invalid.of(what, [Problem("", f"a {request.operation} needs a record", "payload.missing")])
@@ -158,7 +151,9 @@ def checked_record(
     problems += faults
     if problems:
         raise Invalid.of(what, problems)
-    waived, warnings = _check_quality(config, request, name, record, old)
+    found = found_in_change(config, replace(facts, record=record), importing=request.importing)
+    waived = refuse(what, found, request.allow)
+    warnings = tuple(one for one in found if one.severity == "warning")
     if not request.importing and request.category in CATEGORIES and schema.has_metadata:
         asked_at = request.asked_at if request.asked_at is not None else step.time
         record["metadata"] = _stamped(asked_at, record.get("metadata"), old, person)
@@ -215,44 +210,6 @@ def _carry_remainder(record: dict[str, Any], old: dict[str, Any] | None) -> list
     return []
 
 
-def _check_quality(
-    config: DatasetConfig, request: Request, name: str, record: dict[str, Any], old: dict[str, Any] | None
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The rules that were waived, and the warnings; what the dataset's configuration calls an error refuses.
-
-    Raises:
-        Invalid: with every fault of severity error that is not waived.
-    """
-    refused, waived, warnings = [], [], []
-    for usual, problem in _findings(request, name, record, old):
-        severity = config.rules.get(problem.rule, usual)
-        if problem.rule == KEY_MISMATCH and request.importing and severity == "error":
-            severity = "warning"
-        if severity == "error" and not {problem.rule, ALLOW_ALL} & set(request.allow):
-            refused.append(problem)
-        elif severity == "error":
-            waived.append(problem.rule)
-        elif severity == "warning":
-            warnings.append(f"{request.category} {name!r}: {problem.message} at {problem.path}")
-    if refused:
-        rules = " ".join(f"--allow {rule}" for rule in dict.fromkeys(problem.rule for problem in refused))
-        raise Invalid.of(f"record {name!r}", refused, hint=f"if it is meant so, waive the rule: {rules}")
-    return tuple(dict.fromkeys(waived)), tuple(warnings)
-
-
-def _findings(
-    request: Request, name: str, record: dict[str, Any], old: dict[str, Any] | None
-) -> Iterator[tuple[str, Problem]]:
-    """``(usual severity, fault)`` by every quality rule."""
-    for rule, problem in quality.check_names(request.category, name, record):
-        if rule.id != KEY_MISMATCH or old is None or old.get("name") != record.get("name"):
-            yield rule.severity, problem  # a live record that has that name already is no new difference
-    if request.category in CATEGORIES:
-        from modelref_git.records import normal
-
-        yield from (("warning", problem) for problem in normal.warnings(request.category, record))
-
-
 def _stamped(asked_at: int, given: Any, old: dict[str, Any] | None, person: Person) -> dict[str, Any]:
     """The ``metadata`` with who and when: values in the body are replaced, a live record's ``created_*`` kept."""
     stamps: dict[str, Any] = dict(given) if isinstance(given, dict) else {}
@@ -264,6 +221,14 @@ def _stamped(asked_at: int, given: Any, old: dict[str, Any] | None, person: Pers
     elif isinstance(live, dict):
         stamps |= {key: live[key] for key in ("created_at", "created_by") if key in live}
     return stamps | {"updated_at": asked_at, "updated_by": str(person.actor)}
+
+
+def _left(dataset: DatasetTree, category: str, name: str, leaving: Container[tuple[str, str]]) -> str | None:
+    """The look-alike of *name* whose place it takes in the same step."""
+    if _structural(category, name):
+        return None
+    alike = dataset.look_alike(category, name)
+    return alike if alike is not None and (category, alike) in leaving else None
 
 
 def _check_existence(

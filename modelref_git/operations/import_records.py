@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,8 +14,9 @@ from modelref_git.formats.source_types import ImportSource, SourceCategory, Sour
 from modelref_git.formats.sources import read_source
 from modelref_git.operations.administrative import append_administrative
 from modelref_git.operations.answers import STAMPS
+from modelref_git.operations.checking.weighing import check_waivers
 from modelref_git.operations.context import Context, Person
-from modelref_git.operations.drafting import Draft, Request, canonical_bytes, check_waivers, checked_record, draft
+from modelref_git.operations.drafting import Draft, Request, canonical_bytes, checked_record, draft
 from modelref_git.operations.merging import check_main_not_drifted
 from modelref_git.operations.order import rank_of, stored_order
 from modelref_git.operations.propose import enqueue
@@ -23,9 +24,12 @@ from modelref_git.proposals import config_edit, trailers
 from modelref_git.proposals.events import CREATE, DELETE, IMPORT, UPDATE
 from modelref_git.records import codec, names
 from modelref_git.records.json_text import same
+from modelref_git.records.quality.others import Overlaid
+from modelref_git.records.quality.rule import Facts
 from modelref_git.store import layout
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.log import Step
+from modelref_git.store.lookup import open_lookup
 from modelref_git.store.trees import TreeEditor
 
 Progress = Callable[[], None]
@@ -128,7 +132,11 @@ class _Survey:
         }
 
     def read(self, source: ImportSource, progress: Progress) -> None:
-        """Look at every record of *source*."""
+        """Look at every record of *source*, beside the dataset and those of the source before it."""
+        with open_lookup(self._step.store, self._dataset) as below:
+            self._read(source, Overlaid(below), progress)
+
+    def _read(self, source: ImportSource, others: Overlaid, progress: Progress) -> None:
         self.rejected += [_rejected(entry, entry.problems) for entry in source.unplaced]
         for part in source.categories:
             self._dataset.fan_out(part.category)  # refuses a category that is not there
@@ -146,7 +154,9 @@ class _Survey:
                 if source.format != "legacy" and old is not None and codec.REMAINDER in old:
                     # Only legacy files speak of the remainder; any other source leaves it as it is.
                     record = {**record, codec.REMAINDER: old[codec.REMAINDER]}
-                self._compare(part.category, entry, ranks.with_rank(record, places.get(name)), old)
+                record = ranks.with_rank(record, places.get(name))
+                self._compare(Facts(part.category, name, before=old, others=others), entry, record)
+                others.put(part.category, name, record)
             if self._options.prune:
                 there = {entry.key for entry in part.entries}
                 gone = [name for name in live if name not in there]
@@ -165,9 +175,10 @@ class _Survey:
             else:
                 yield entry
 
-    def _compare(self, category: str, entry: SourceEntry, record: dict[str, Any], old: dict[str, Any] | None) -> None:
-        """Find what one record asks for: nothing, a create, or an update of *old*."""
-        name = entry.key or ""
+    def _compare(self, facts: Facts, entry: SourceEntry, record: dict[str, Any]) -> None:
+        """Find what one record asks for: nothing, a create, or an update of what *facts* say was before."""
+        category, name = facts.category, facts.key
+        old = dict(facts.before) if facts.before is not None else None
         record = _with_stamps_of(record, old)
         operation = CREATE if old is None else UPDATE
         note, allow = self._options.note, self._options.allow
@@ -175,15 +186,15 @@ class _Survey:
         schema = self._dataset.schema(category)
         try:
             stored, waived, warnings = checked_record(
-                self._step, self._dataset.config, schema, name, old, self._person, request
+                self._step, self._dataset.config, schema, facts, self._person, request
             )
             data = canonical_bytes(stored, schema, name)
         except Invalid as fault:
             details = [{**row, "file": entry.file, "line": entry.line} for row in fault.details]
             self.rejected.append({"name": name, "details": details})
             return
-        if not entry.warnings:
-            self.warnings += [_located(entry, warning) for warning in warnings]
+        told = {problem.rule for problem in entry.warnings}
+        self.warnings += [_located(entry, str(one)) for one in warnings if one.rule.id not in told]
         if old is not None and same(stored, old):
             self.unchanged += 1
         else:
@@ -230,7 +241,8 @@ def _drafts(step: Step, dataset: DatasetTree, person: Person, wanted: _Survey) -
     leaving = {(request.category, request.name or "") for request in wanted.requests if request.operation == DELETE}
     for request in wanted.requests:
         try:
-            made = draft(step, dataset, person, request, leaving)
+            # The rules of good data have looked at it already, with its place in the source at hand.
+            made = replace(draft(step, dataset, person, request, leaving), warnings=())
         except Conflict as fault:  # a look-alike of a live record
             details = [{"path": "/name", "message": fault.message, "rule": "name.look_alike"}]
             wanted.rejected.append({"name": request.name, "details": details})

@@ -11,8 +11,9 @@ from modelref_git.errors import Conflict, NotFound, UsageFault
 from modelref_git.proposals import config_edit, trailers
 from modelref_git.proposals.actors import APPROVER, REQUESTOR, Actor, Member
 from modelref_git.proposals.events import INIT, Event
-from modelref_git.records import quality, shipped
+from modelref_git.records import shipped
 from modelref_git.records.categories import CATEGORIES
+from modelref_git.records.quality import catalogue
 from modelref_git.store import layout, log
 from modelref_git.store.git import GitStore, user_config
 from modelref_git.store.log import Clock, Step
@@ -114,7 +115,8 @@ def _owner(store: GitStore | None, owner: str | None, email: str | None) -> Memb
 
 def _files(owner: Member, *, empty: bool) -> list[tuple[str, bytes]]:
     schemas = {name: layout.schema_path(name) for name in CATEGORIES}
-    rules = {rule.id: rule.severity for rule in quality.RULES}
+    # Those that refuse. What the file does not name follows the program, which learns as mistakes are made.
+    rules = {rule.id: rule.severity for rule in catalogue.RULES if rule.severity == "error"}
     files = [(layout.CONFIG, config_edit.initial(owner, schemas, rules)), (layout.ATTRIBUTES, ATTRIBUTES)]
     files += [(where, shipped.schema_bytes(name) or b"") for name, where in schemas.items()]
     if not empty:

@@ -9,9 +9,11 @@ from typing import Any
 from modelref_git.errors import Invalid, ModelrefError, Problem, UsageFault
 from modelref_git.operations import stale
 from modelref_git.operations.answers import find_change, pending_record
+from modelref_git.operations.checking.weighing import check_waivers
 from modelref_git.operations.closing import append_supersede, check_superseded
 from modelref_git.operations.context import Context, Person
-from modelref_git.operations.drafting import Draft, Request, check_waivers, draft, missing_record, rivals
+from modelref_git.operations.drafting import Draft, Request, missing_record, rivals
+from modelref_git.operations.drafts import drafting
 from modelref_git.proposals.events import CREATE, DELETE, ENQUEUE, OPERATIONS, UPDATE, Event
 from modelref_git.records import codec, pointer
 from modelref_git.store.dataset import DatasetTree
@@ -160,24 +162,21 @@ def propose_bulk(
         dataset = step.dataset()
         person = ctx.person(dataset.config)
         person.require_requestor("propose")
-        drafts, errors = [], []
-        leaving: set[tuple[str, str]] = set()
-        for line in rows:
-            if line.request is not None:
-                check_waivers(line.request.allow)
-            try:
-                if line.request is None:
-                    raise line.fault or UsageFault("an empty line")
-                made = draft(step, dataset, person, _update_of_today(step, dataset, line.request), leaving)
-                drafts.append(made)
-                if made.proposal.operation == DELETE:
-                    leaving.add((made.proposal.category, made.proposal.name))
-            except ModelrefError as fault:
-                errors.append(_line_error(line.number, fault))
-            progress()
+        errors = []
+        with drafting(step, dataset, person) as drafts:
+            for line in rows:
+                if line.request is not None:
+                    check_waivers(line.request.allow)
+                try:
+                    if line.request is None:
+                        raise line.fault or UsageFault("an empty line")
+                    drafts.add(_update_of_today(step, dataset, line.request))
+                except ModelrefError as fault:
+                    errors.append(_line_error(line.number, fault))
+                progress()
         if errors and atomic:
             return BulkResult([], errors)
-        change_ids = enqueue(step, person, drafts)
+        change_ids = enqueue(step, person, drafts.made)
         return BulkResult(change_ids, errors)
 
     return ctx.write(decide)
@@ -214,7 +213,7 @@ def enqueue(step: Step, person: Person, drafts: Sequence[Draft]) -> list[int]:
     body = [f"- change {n}: {item.proposal.title}" for n, item in pairs[:127]] if len(pairs) > 1 else []
     step.append(event, keeps=[item.proposal.commit for item in drafts], email=person.email, body=body)
     for item in drafts:
-        step.warnings += item.warnings
+        step.warnings += map(str, item.warnings)
     return list(change_ids)
 
 
@@ -226,7 +225,8 @@ def _propose_one(
         person = ctx.person(dataset.config)
         request = prepare(step, dataset)
         old = check_superseded(step, person, supersedes, request.category) if supersedes is not None else None
-        made = draft(step, dataset, person, request)
+        with drafting(step, dataset, person) as drafts:
+            made = drafts.add(request)
         others = [number for number in rivals(step, made.proposal) if old is None or number != old.change_id]
         change_id = enqueue(step, person, [made])[0]
         if old is not None:

@@ -8,9 +8,11 @@ from typing import Any, Literal
 
 from modelref_git.errors import Invalid, Problem, WrongState
 from modelref_git.operations.answers import find_change, pending_record
+from modelref_git.operations.checking.weighing import check_waivers
 from modelref_git.operations.conflict_rows import conflict_rows, refusal
 from modelref_git.operations.context import Context, Person
-from modelref_git.operations.drafting import Draft, Request, draft
+from modelref_git.operations.drafting import Draft, Request
+from modelref_git.operations.drafts import drafting
 from modelref_git.operations.judging import require
 from modelref_git.operations.merging import record_of, same_schema
 from modelref_git.operations.rebuilding import Rebuilt, anew, open_batch
@@ -29,13 +31,19 @@ Side = Literal["mine", "theirs"]
 
 
 def propose_rebase(
-    ctx: Context, change_id: int, *, settings: Sequence[tuple[str, Any]] = (), take: Side | None = None
+    ctx: Context,
+    change_id: int,
+    *,
+    settings: Sequence[tuple[str, Any]] = (),
+    take: Side | None = None,
+    allow: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Bring an open proposal up to today's ``main``; answers its PendingChangeRecord.
 
     Fields that only one side changed are merged. Where both changed one, *take* says whose value stands, and *settings*
-    set values at JSON pointers. An approval survives when neither the base record nor the proposal changes; an edit
-    makes an approved change pending again.
+    set values at JSON pointers. *allow* are rules of good data to waive besides those that were waived before; that
+    counts as an edit. An approval survives when neither the base record nor the proposal changes; an edit makes an
+    approved change pending again.
 
     Raises:
         NotFound: there is no such change.
@@ -43,16 +51,18 @@ def propose_rebase(
         Conflict: fields that both sides changed are not settled; ``details`` lists them.
         Invalid: the record that results.
         Forbidden: the caller is neither the requestor nor, without an edit, an approver.
+        UsageFault: *allow* names what is no rule.
     """
+    check_waivers(allow)
 
     def decide(step: Step) -> dict[str, Any]:
         dataset = step.dataset()
         person = ctx.person(dataset.config)
         change = find_change(step.queue, change_id)
         _check_open(change)
-        edits = bool(settings) or take is not None
+        edits = bool(settings) or take is not None or bool(allow)
         require(step, dataset, person, REBASE, [change], edits=edits)
-        made = _rebased(step, dataset, change, settings, take)
+        made = _rebased(step, dataset, change, settings, take, allow)
         if made is not None:
             _append(step, person, change, made)
         return pending_record(step.objects, find_change(step.queue, change_id), nulls=False)
@@ -101,15 +111,20 @@ def _append(step: Step, person: Person, change: Change, made: Draft) -> None:
         headline=f"change {change.change_id}: {proposal.title}",
     )
     step.append(event, keeps=[proposal.commit, *rebuilt.merges[-1:]], email=person.email)
-    step.warnings += made.warnings
+    step.warnings += map(str, made.warnings)
 
 
 def _rebased(
-    step: Step, dataset: DatasetTree, change: Change, settings: Sequence[tuple[str, Any]], take: Side | None
+    step: Step,
+    dataset: DatasetTree,
+    change: Change,
+    settings: Sequence[tuple[str, Any]],
+    take: Side | None,
+    allow: Sequence[str],
 ) -> Draft | None:
     """The proposal on today's ``main``; ``None`` when it is there already and nothing is to be edited."""
     live = dataset.blob(change.category, change.model_name)
-    edits = bool(settings) or take is not None
+    edits = bool(settings) or take is not None or bool(allow)
     if not edits and live == change.base_blob and same_schema(step.objects, dataset, change):
         return _moved(step, dataset, change) if change.base != step.main else None
     record = _merged(step, dataset, change, live, settings, take)
@@ -124,13 +139,14 @@ def _rebased(
         change.model_name,
         record,
         change.notes,
-        change.waived,
+        (*change.waived, *allow),
         importing=change.origin is not None,
         asked_at=None if edits else original.time,
     )
     asker = Person(change.requestor, original.email, requestor)
     try:
-        return draft(step, dataset, asker, request)
+        with drafting(step, dataset, asker) as drafts:
+            return drafts.add(request)
     except Invalid as fault:
         if any(row["rule"] == "update.unchanged" for row in fault.details):
             raise _nothing_left(change) from fault

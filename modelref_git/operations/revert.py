@@ -8,7 +8,8 @@ from typing import Any
 from modelref_git.errors import Conflict, NotFound, WrongState
 from modelref_git.operations.conflict_rows import conflict_rows
 from modelref_git.operations.context import Context
-from modelref_git.operations.drafting import Request, draft
+from modelref_git.operations.drafting import Request
+from modelref_git.operations.drafts import drafting
 from modelref_git.operations.merging import record_of
 from modelref_git.operations.propose import enqueue
 from modelref_git.proposals.events import CREATE, DELETE, UPDATE
@@ -53,14 +54,16 @@ def revert_batch(ctx: Context, batch_id: int, *, title: str | None = None) -> di
             requests += [made] if made is not None else []
         # A rename by letter case is taken back as it was made: the one name leaves for the other.
         leaving = {(one.category, one.name or "") for one in requests if one.operation == DELETE}
-        drafts = [draft(step, dataset, person, request, leaving) for request in requests]
-        if conflicts and not drafts:
+        with drafting(step, dataset, person, leaving) as drafts:
+            for request in requests:
+                drafts.add(request)
+        if conflicts and not drafts.made:
             raise Conflict(
                 f"nothing of batch {batch_id} can be reverted by itself: what it changed was changed again since",
                 hint="see who did with `modelref-git blame CATEGORY NAME`, and propose the update by hand",
                 details=conflicts,
             )
-        return {"change_ids": enqueue(step, person, drafts), "conflicts": conflicts}
+        return {"change_ids": enqueue(step, person, drafts.made), "conflicts": conflicts}
 
     return ctx.write(decide)
 

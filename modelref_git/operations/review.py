@@ -8,6 +8,7 @@ from typing import Any
 
 from modelref_git.errors import Conflict, UsageFault, WrongState
 from modelref_git.operations.answers import find_change, pending_records
+from modelref_git.operations.checking.approval import check_merged
 from modelref_git.operations.context import Context, Person
 from modelref_git.operations.judging import facts_finder, refuse, require, sole_approvals
 from modelref_git.operations.merging import check_precondition, merge
@@ -215,7 +216,8 @@ def append_approve(
 
     Raises:
         Conflict: they do not merge.
-        Invalid: a merged record does not satisfy its schema, or a change of the policy makes no sense.
+        Invalid: a merged record does not satisfy its schema or a rule of good data, or a change of the policy makes no
+            sense.
     """
     dataset = step.dataset()
     is_policy = any(change.category == POLICY for change in changes)
@@ -235,6 +237,8 @@ def append_approve(
     merges = merge(step, onto, changes, batch_id, title, person)
     if is_policy:
         check_policy_change(dataset, step.dataset(merges[-1]))
+    else:
+        check_merged(step, dataset, step.dataset(merges[-1]), changes)
     event = Event(
         APPROVE,
         person.actor,

@@ -9,6 +9,8 @@ from typing import Any
 from modelref_git.errors import WrongState
 from modelref_git.operations.answers import find_change
 from modelref_git.operations.changes import Filters, Sides, matching_changes, pending_diff
+from modelref_git.operations.checking.approval import findings_of
+from modelref_git.operations.checking.weighing import Finding
 from modelref_git.operations.context import Context, Person
 from modelref_git.operations.forecast import Forecaster, Outlook
 from modelref_git.operations.judging import facts_finder, refuse
@@ -57,6 +59,8 @@ class Sheet:
     """What it would still lack after this approver's approval."""
     needs_acknowledgement: bool
     """Whether the policy takes the approval only with a second look at critical fields."""
+    findings: tuple[Finding, ...] = ()
+    """What the rules of good data find in it."""
 
     @property
     def blob(self) -> str | None:
@@ -129,7 +133,8 @@ def review_sheet(ctx: Context, change_id: int) -> Sheet:
         raise _not_waiting(change)
     forecaster = Forecaster(view)
     outlook = forecaster.outlook(change)
-    diff = pending_diff(view, dataset, change, _sides(view, dataset, change, outlook))
+    sides = _sides(view, dataset, change, outlook)
+    diff = pending_diff(view, dataset, change, sides)
     known = change.category in dataset.config.categories
     fields = dataset.schema(change.category).critical if known else ()
     paths = [row["field_path"] for row in diff["field_diffs"]] if diff["is_critical"] else []
@@ -144,6 +149,7 @@ def review_sheet(ctx: Context, change_id: int) -> Sheet:
         tuple(_rivals(forecaster, change)),
         tuple(item.message for item in with_a_look),
         len(with_a_look) < len(lacks),
+        tuple(findings_of(ctx.store, dataset, change, *(sides or (change.base_blob, change.blob)))),
     )
 
 

@@ -48,6 +48,16 @@ class Protection:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleException:
+    """One ``[[exceptions]]`` table: a record about which a rule of good data is silent."""
+
+    rule: str
+    category: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """``[policy]`` and ``[[protected]]``: what a change needs before it is applied."""
 
@@ -71,6 +81,8 @@ class DatasetConfig:
     categories: Mapping[str, CategoryConfig] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
     rules: Mapping[str, str] = field(default_factory=dict)
+    """Severities of the rules of good data, by id."""
+    exceptions: tuple[RuleException, ...] = ()
 
     @classmethod
     def parse(cls, data: bytes) -> DatasetConfig:
@@ -97,10 +109,15 @@ class DatasetConfig:
             categories=categories,
             policy=reading.policy(reading.table(document, "policy"), document.get("protected", [])),
             rules=reading.rules(reading.table(document, "rules")),
+            exceptions=reading.exceptions(document.get("exceptions", [])),
         )
         if reading.problems:
             raise Invalid.of(FILE, reading.problems)
         return config
+
+    def is_excepted(self, rule: str, category: str, name: str) -> bool:
+        """Whether an exception says that *rule* is silent about a record."""
+        return any((one.rule, one.category, one.name) == (rule, category, name) for one in self.exceptions)
 
     def member(self, ident: str) -> Member | None:
         """The member with the id *ident*."""
@@ -123,6 +140,7 @@ _POLICY_TYPES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "ack_critical": (lambda value: isinstance(value, bool) or value == SECOND, f'true, false or "{SECOND}"'),
     "replica_max_age": (_is_count, "a number of seconds"),
 }
+_EXCEPTION_KEYS: Final = ("rule", "category", "name", "reason")
 _PROTECTED_KEYS: Final = frozenset({"category", "name", "field", "requestors", "approvers", "approvals", "reason"})
 
 
@@ -232,6 +250,21 @@ class _Reading:
             if severity not in SEVERITIES:
                 self.fault(f"/rules/{name}", f"a severity is one of {', '.join(SEVERITIES)}")
         return rows
+
+    def exceptions(self, rows: Any) -> tuple[RuleException, ...]:
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            self.fault("/exceptions", "exceptions must be [[exceptions]] tables")
+            return ()
+        found = []
+        for number, row in enumerate(rows):
+            at = f"/exceptions/{number}"
+            for key in sorted(row.keys() - {*_EXCEPTION_KEYS}):
+                self.fault(f"{at}/{key}", f"{key!r} is nothing that an [[exceptions]] table says")
+            for key in _EXCEPTION_KEYS:
+                if not (isinstance(row.get(key), str) and row[key].strip()):
+                    self.fault(f"{at}/{key}", f"an exception needs its {key}, a text")
+            found.append(RuleException(*(str(row.get(key, "")) for key in _EXCEPTION_KEYS)))
+        return tuple(found)
 
 
 def person(actor: Actor) -> str:

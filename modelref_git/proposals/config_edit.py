@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
 
 from modelref_git.errors import Conflict, Invalid, NotFound, Problem
 from modelref_git.proposals.actors import Member
-from modelref_git.proposals.config import FILE, FORMAT, DatasetConfig
+from modelref_git.proposals.config import FILE, FORMAT, DatasetConfig, RuleException
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
+
+RULES: Final = "rules."
+"""With this in front, a line's name is that of a rule of good data."""
 
 
 def initial(owner: Member, categories: Mapping[str, str], rules: Mapping[str, str]) -> bytes:
@@ -111,19 +115,20 @@ def _place_of_member(data: bytes, ident: str) -> int:
 
 
 def with_policy(data: bytes, settings: Sequence[tuple[str, Any]]) -> bytes:
-    """The file with each ``(name, value)`` of *settings* in ``[policy]``.
+    """The file with each ``(name, value)`` of *settings* in ``[policy]``, and ``rules.ID`` in ``[rules]``.
 
     Raises:
-        Invalid: the policy has no such line, or the value makes no sense there.
+        Invalid: there is no such line, or the value makes no sense there.
     """
 
     def change(document: TOMLDocument) -> None:
         import tomlkit
 
-        if "policy" not in document:
-            document.add("policy", tomlkit.table())
         for name, value in settings:
-            document["policy"][name] = value
+            table = "rules" if name.startswith(RULES) else "policy"
+            if table not in document:
+                document.add(table, tomlkit.table())
+            document[table][name.removeprefix(RULES)] = value
 
     try:
         return _edited(data, change)
@@ -132,6 +137,48 @@ def with_policy(data: bytes, settings: Sequence[tuple[str, Any]]) -> bytes:
         raise Invalid.of(
             FILE, [Problem("/policy", f"{names}: no value that TOML has: {error}", "config.value")]
         ) from error
+
+
+def with_exception(data: bytes, exception: RuleException) -> bytes:
+    """The file with *exception* added; one of the same rule and record is replaced."""
+
+    def change(document: TOMLDocument) -> None:
+        import tomlkit
+
+        if "exceptions" not in document:
+            document.add("exceptions", tomlkit.aot())
+        table = tomlkit.table()
+        for key, value in asdict(exception).items():
+            table.add(key, value)
+        place = _place_of_exception(data, exception)
+        if place is None:
+            document["exceptions"].append(table)
+        else:
+            document["exceptions"][place]["reason"] = exception.reason
+
+    return _edited(data, change)
+
+
+def without_exception(data: bytes, exception: RuleException) -> bytes:
+    """The file without the exception of the rule and record of *exception*.
+
+    Raises:
+        NotFound: there is none.
+    """
+    place = _place_of_exception(data, exception)
+    if place is None:
+        raise NotFound(f"there is no exception of {exception.rule} for {exception.category} {exception.name!r}")
+
+    def change(document: TOMLDocument) -> None:
+        del document["exceptions"][place]
+
+    return _edited(data, change)
+
+
+def _place_of_exception(data: bytes, exception: RuleException) -> int | None:
+    wanted = (exception.rule, exception.category, exception.name)
+    found = DatasetConfig.parse(data).exceptions
+    return next((n for n, one in enumerate(found) if (one.rule, one.category, one.name) == wanted), None)
 
 
 def with_category(data: bytes, name: str, schema: str) -> bytes:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 from modelref_git.errors import Invalid, Problem
 from modelref_git.records import text
 from modelref_git.records.codec import REMAINDER
-from modelref_git.records.values import CONTROLNET_STYLES, RECORD_TYPES
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -21,14 +20,6 @@ if TYPE_CHECKING:
     from modelref_git.records.models import BaseRecord
 
 _TEXT: Final = "text_generation"
-
-WARNING_RULES: Final[Mapping[str, str]] = {
-    "record.unknown_field": "A record has the fields that its category's model names.",
-    RECORD_TYPES.rule: "The record type is a category.",
-    CONTROLNET_STYLES.rule: "The style of a control net is one of those that are known.",
-    "text.two_slashes": "The name of a text model has at most one slash, or programs disagree on its variants.",
-}
-"""The rules behind :func:`warnings`, each with its sentence."""
 
 
 def normalise(
@@ -72,33 +63,6 @@ def normalise(
     if REMAINDER in record:
         stored[REMAINDER] = record[REMAINDER]
     return stored
-
-
-def warnings(category: str, record: Mapping[str, Any]) -> list[Problem]:
-    """What a person should look at in a record though it is valid.
-
-    That is fields that no model names, on any level; values outside a set that is open; and names of text models
-    whose variants upstream programs spell in different ways. A category that is not shipped has no warnings.
-    """
-    from modelref_git.records.categories import CATEGORIES
-    from modelref_git.records.models import model_for
-
-    if category not in CATEGORIES:
-        return []
-    content = {key: value for key, value in record.items() if key != REMAINDER}
-    found = [
-        Problem(pointer, f"Unknown field: {pointer.rpartition('/')[2]}", "record.unknown_field")
-        for pointer in _unknown_fields(model_for(category), content, "")
-    ]
-    kind, style, name = (record.get(key) for key in ("record_type", "controlnet_style", "name"))
-    if isinstance(kind, str) and kind not in RECORD_TYPES:
-        found.append(Problem("/record_type", RECORD_TYPES.complaint(kind), RECORD_TYPES.rule))
-    if category == "controlnet" and isinstance(style, str) and style not in CONTROLNET_STYLES:
-        found.append(Problem("/controlnet_style", CONTROLNET_STYLES.complaint(style), CONTROLNET_STYLES.rule))
-    if category == _TEXT and isinstance(name, str) and name.count("/") > 1:
-        message = f"{name} has more than one slash, and programs disagree on the names of its variants"
-        found.append(Problem("/name", message, "text.two_slashes"))
-    return found
 
 
 def _what(category: str, record: object) -> str:
@@ -152,33 +116,3 @@ def _problems(fault: ValidationError) -> Iterator[Problem]:
 
 def _token(member: object) -> str:
     return "/" + str(member).replace("~", "~0").replace("/", "~1")
-
-
-def _unknown_fields(model: type[BaseModel], value: object, pointer: str) -> Iterator[str]:
-    """Pointers of the members of *value* that neither *model* nor the models of its fields name."""
-    if not isinstance(value, Mapping):
-        return
-    parts = _parts_of(model)
-    for key, member in value.items():
-        here = pointer + _token(key)
-        if key not in model.model_fields:
-            yield here
-        elif isinstance(member, list):
-            for index, item in enumerate(member):
-                yield from _unknown_fields(parts[key], item, f"{here}/{index}") if key in parts else ()
-        elif key in parts:
-            yield from _unknown_fields(parts[key], member, here)
-
-
-def _parts_of(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
-    """The fields of *model* that hold objects with fields of their own, and the models of those."""
-    from modelref_git.records import models
-
-    nested = (
-        ("config", models.Config),
-        ("download", models.DownloadEntry),
-        ("metadata", models.Metadata),
-        ("model_classification", models.ModelClassification),
-        ("finetune_series", models.FinetuneSeries),
-    )
-    return {name: part for name, part in nested if name in model.model_fields}

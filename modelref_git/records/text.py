@@ -234,7 +234,7 @@ def stored_form(record: Mapping[str, Any], before: Mapping[str, Any] | None = No
         del form["model_name"]
         if form.get("version") == DEFAULTS["version"]:
             del form["version"]
-    given = {tag.strip() for tag in form.get("tags") or ()} - {""}
+    given = _tags(form) - _outdated(record, before)
     derived = {size_tag(parameters)}
     if _style_is_injected(form, given, upstream=upstream, before=before):
         del form["style"]
@@ -245,6 +245,26 @@ def stored_form(record: Mapping[str, Any], before: Mapping[str, Any] | None = No
         del form["display_name"]
     form.setdefault("text_model_group", group_name(name))
     return form
+
+
+def _tags(record: Mapping[str, Any]) -> set[str]:
+    return {tag.strip() for tag in record.get("tags") or ()} - {""}
+
+
+def _outdated(record: Mapping[str, Any], before: Mapping[str, Any] | None) -> set[str]:
+    """The tags that were derived from a size or a style which the edit changes.
+
+    An edit that touches the tags themselves says which there shall be.
+    """
+    if before is None or _tags(record) != _tags(before):
+        return set()
+    outdated = set()
+    if (count := before.get("parameters")) != record["parameters"] and type(count) is int:
+        outdated.add(size_tag(count))
+    style = before.get("style")
+    if isinstance(style, str) and style != record.get("style"):
+        outdated.add(style.strip())
+    return outdated
 
 
 def _style_is_injected(

@@ -277,7 +277,7 @@ def test_a_waiver_of_what_is_no_rule(still: World, tmp_path: Path) -> None:
         ("propose", "bulk", str(line), "--allow", "name.typo"),
         ("import", str(line), "--category", "clip", "--allow", "name.typo"),
     ):
-        refused(still.run(*words), 2, "name.typo", "name.whitespace")
+        refused(still.run(*words), 2, "name.typo", "did you mean name.")
 
 
 def test_an_edit_of_a_record_that_is_not_there_whatever_its_schema_asks_for(world: World) -> None:

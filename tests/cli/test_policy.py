@@ -569,3 +569,48 @@ def test_a_dry_run_gives_the_same_answer_and_changes_nothing(world: World, words
     assert list(dry) == list(real)
     assert dry.get("change_id") == real.get("change_id")
     assert world.refs() != before[0]
+
+
+# --- rules of good data ----------------------------------------------------------------------------------------------
+
+
+def test_the_severity_of_a_rule_is_a_line_of_the_policy(world: World) -> None:
+    world.run_policy("policy", "set", "rules.address.page=error")
+    assert '"address.page" = "error"' in toml(world)
+    assert world.run("policy", "show").ok().json["rules"]["address.page"] == "error"
+    refused = world.run("policy", "set", "rules.adress.page=error")
+    assert (refused.code, "did you mean address.page" in refused.error["message"]) == (2, True)
+    refused = world.run("policy", "set", "rules.address.page=loud")
+    assert (refused.code, refused.error["details"][0]["path"]) == (5, "/rules/address.page")
+
+
+def test_an_exception_is_added_changed_and_taken_away(world: World) -> None:
+    words = ("policy", "except", "address.page", "clip", NAME)
+    world.run_policy(*words, "--reason", "a mirror that looks like a page")
+    world.run_policy(*words, "--reason", "a mirror")
+    exception = {"rule": "address.page", "category": "clip", "name": NAME, "reason": "a mirror"}
+    assert world.run("policy", "show").ok().json["exceptions"] == [exception]
+    world.run_policy(*words, "--remove")
+    assert not world.run("policy", "show").ok().json.get("exceptions")
+    assert world.run(*words, "--remove").code == 3
+    assert_clean(world.path)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("address.page", "clip", NAME), 2),
+        (("address.page", "clip", NAME, "--reason", "r", "--remove"), 2),
+        (("no.such", "clip", NAME, "--reason", "r"), 2),
+        (("address.page", "nothing", NAME, "--reason", "r"), 3),
+        (("address.page", "clip", NAME, "--reason", " "), 5),
+    ],
+)
+def test_an_exception_that_makes_no_sense_is_refused(world: World, words: tuple[str, ...], code: int) -> None:
+    refs = world.refs()
+    assert world.run("policy", "except", *words).code == code
+    assert world.refs() == refs
+
+
+def test_an_exception_is_an_approvers_act(world: World) -> None:
+    assert world.run("policy", "except", "address.page", "clip", NAME, "--reason", "r", actor=CAROL).code == 6

@@ -456,3 +456,13 @@ def test_what_changed_meanwhile_is_named_and_the_others_can_be_decided(three: Wo
         assert code == (0 if answer == "y" else 4)
         assert (out == b"") == (answer == "n")
         assert statuses(three) == {3: "pending", 4: expected, 5: "pending"}
+
+
+def test_what_the_rules_find_is_shown(world: World) -> None:
+    number = world.create("clip", "a", clip("a"))
+    world.update("clip", "ViT-L/14", {"/config/download/0/file_url": "https://huggingface.co/a/b/blob/main/x.pt"})
+    seen = screen(world, keys=b"s\nq\n")
+    page = next(line for line in seen.splitlines() if "(address.page)" in line)
+    assert page.startswith("warning: ")
+    assert "/config/download/0/file_url" in page
+    assert seen.index(page) > seen.index(f"change {number + 1} ")

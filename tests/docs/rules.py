@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from modelref_git.proposals import policy
-from modelref_git.records import normal, quality
+from modelref_git.records.quality import catalogue, structural
+from modelref_git.records.quality.rule import Scope
 
 PAGE = Path(__file__).parents[2] / "docs" / "rules.md"
 
@@ -23,12 +25,34 @@ _QUALITY = """\
 ## Rules of good data
 
 A record must satisfy the schema of its category, always. Beyond that a dataset has rules of quality. `[rules]` in
-`modelref.toml` sets each to `error` (refused), `warning` (told), `hint` or `off` (neither); a proposal waives one with
-`--allow RULE`, which its event records.
+`modelref.toml` sets each to `error` (refused), `warning` (told), `hint` or `off` (neither), and a table of
+`[[exceptions]]` silences one about one record, with a reason. A proposal waives one with `--allow RULE`, which its
+event records. The severities below are those of new datasets.
 """
 
-_WARNINGS = """\
-These look at records of the shipped categories, and warn in new datasets.
+_SCOPES: Final[Mapping[Scope, tuple[str, str]]] = {
+    "record": (
+        "On one record",
+        "Asked when a record is proposed, when it is approved, and by `check`. Of a record that is changed only faults "
+        "count that it did not have before.",
+    ),
+    "change": ("On a change", "Asked of an update, and of a rename: they compare the record with the one before."),
+    "dataset": (
+        "On a record among the others",
+        "They look at those records alone that have something in common with this one, at most twenty for each thing.",
+    ),
+    "file": (
+        "On files of other layouts, and on modelref.toml",
+        "Found while such a file is read. What keeps an entry from being read at all is refused: see the rules "
+        "that nobody waives.",
+    ),
+    "network": ("On what hosts answer", "Asked by `check --fetch` alone."),
+}
+
+_STRUCTURAL = """\
+## Rules that nobody waives
+
+Where one of these is broken there is no record that could be stored, or no file that could be read.
 """
 
 _POLICY = """\
@@ -58,13 +82,18 @@ _OF_CONFIGURATIONS = (
 
 def page() -> str:
     """The whole page."""
-    names = [(rule.id, rule.severity, rule.text, rule.reason) for rule in quality.RULES]
-    parts = [
-        _FRONT,
-        _QUALITY,
-        _table(("rule", "new datasets", "what it asks for", "why"), names),
-        _WARNINGS,
-        _table(("rule", "what it asks for"), normal.WARNING_RULES.items()),
+    parts = [_FRONT, _QUALITY]
+    for scope, (title, words) in _SCOPES.items():
+        rows = [
+            (rule.id, rule.severity, rule.text, rule.reason, rule.advice)
+            for rule in catalogue.RULES
+            if rule.scope == scope
+        ]
+        heads = ("rule", "new datasets", "what it asks for", "why", "what to do")
+        parts += [f"### {title}\n\n{words}\n", _table(heads, rows)]
+    parts += [
+        _STRUCTURAL,
+        _table(("rule", "what it asks for"), structural.SENTENCES.items()),
         _POLICY,
         _table(("rule", "what it asks for"), ((rule.id, rule.text) for rule in policy.RULES)),
         _REACHABLE,

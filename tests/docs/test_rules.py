@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import re
 
-from modelref_git.errors import Problem
 from modelref_git.proposals import policy, reachable
 from modelref_git.proposals.config import DatasetConfig
-from modelref_git.records import normal, quality
+from modelref_git.records.quality import catalogue, structural
 from tests.docs.rules import PAGE, page
 
 
@@ -14,9 +13,9 @@ def test_the_page_is_what_the_rules_say_today() -> None:
 
 
 def test_every_rule_is_in_a_table_once_with_its_sentence() -> None:
-    rows = dict(re.findall(r"^\| `([a-z_.]+)` \| (.*) \|$", page(), re.MULTILINE))
-    listed = re.findall(r"^\| `([a-z_.]+)` \|", page(), re.MULTILINE)
-    wanted = {rule.id: rule.text for rule in (*quality.RULES, *policy.RULES)} | dict(normal.WARNING_RULES)
+    rows = dict(re.findall(r"^\| `([a-z_.$]+)` \| (.*) \|$", page(), re.MULTILINE))
+    listed = re.findall(r"^\| `([a-z_.$]+)` \|", page(), re.MULTILINE)
+    wanted = {rule.id: rule.text for rule in (*catalogue.RULES, *policy.RULES)} | dict(structural.SENTENCES)
     assert len(listed) == len(set(listed))
     assert set(listed) == {*wanted, reachable.REACHABLE, "policy.one_person"}
     for ident, text in wanted.items():
@@ -24,11 +23,9 @@ def test_every_rule_is_in_a_table_once_with_its_sentence() -> None:
         assert "|" not in text
 
 
-def test_what_is_waived_by_name_is_a_rule_of_the_page() -> None:
-    record = {"name": "a/b/c", "record_type": "nothing", "odd": 1}
-    found: list[Problem] = normal.warnings("text_generation", record)
-    assert {problem.rule for problem in found} >= {"text.two_slashes", "record.unknown_field"}
-    assert {problem.rule for problem in found} <= set(normal.WARNING_RULES)
+def test_a_rule_of_good_data_tells_its_severity_its_reason_and_what_to_do() -> None:
+    for rule in catalogue.RULES:
+        assert f"| `{rule.id}` | {rule.severity} | {rule.text} | {rule.reason} | {rule.advice} |" in page()
 
 
 def test_the_rules_of_configurations_are_those_of_the_program() -> None:

@@ -11,7 +11,7 @@ from modelref_git.records import shipped
 from modelref_git.records.categories import CATEGORIES
 from modelref_git.records.codec import KeyOrder, encode
 from modelref_git.records.json_text import NumberText, parse, same
-from modelref_git.records.normal import normalise, warnings
+from modelref_git.records.normal import normalise
 from modelref_git.records.schemas import Schema
 
 IMAGE: dict[str, Any] = {"name": "x", "baseline": "SDXL", "nsfw": False}
@@ -170,47 +170,6 @@ def test_values_outside_the_closed_sets_pass_where_a_schema_will_judge_them() ->
     record = {**IMAGE, "baseline": "grown", "style": " grown "}
     stored = normalise("image_generation", record, open_values=True)
     assert (stored["baseline"], stored["style"]) == ("grown", "grown")
-
-
-def test_unknown_fields_are_worth_a_warning_each() -> None:
-    record = {
-        "name": "x",
-        "mine": {"not": "looked into"},
-        "config": {"download": [{"file_name": "f", "file_url": "", "a/b": 1}], "more": []},
-        "metadata": {"who": 1},
-        "model_classification": {"why": 1},
-        "finetune_series": {"what": 1},
-        "_legacy": {"rank": 1},
-    }
-    found = warnings("clip", record)
-    assert [problem.path for problem in found] == [
-        "/mine",
-        "/config/download/0/a~1b",
-        "/config/more",
-        "/metadata/who",
-        "/model_classification/why",
-        "/finetune_series/what",
-    ]
-    assert {problem.rule for problem in found} == {"record.unknown_field"}
-
-
-@pytest.mark.parametrize(
-    ("category", "record", "rule"),
-    [
-        ("controlnet", {"name": "x", "controlnet_style": "control_new"}, "value.controlnet_style"),
-        ("text_generation", {"name": "a/b/c"}, "text.two_slashes"),
-        ("clip", {"name": "x", "record_type": "mine"}, "value.record_type"),
-    ],
-)
-def test_oddities_are_worth_a_warning(category: str, record: dict[str, Any], rule: str) -> None:
-    assert [problem.rule for problem in warnings(category, record)] == [rule]
-
-
-def test_an_ordinary_record_is_worth_no_warning_and_neither_is_one_of_an_unknown_category() -> None:
-    assert warnings("controlnet", {"name": "x", "controlnet_style": "control_qr_xl"}) == []
-    assert warnings("text_generation", {"name": "a/b", "parameters": 1}) == []
-    assert warnings("my_own", {"anything": 1}) == []
-    assert warnings("clip", {"config": [], "metadata": 3, "finetune_series": [{}]}) == []
 
 
 # What the models accept, the schema accepts, and the other way round

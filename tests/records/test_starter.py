@@ -1,4 +1,5 @@
 from collections import Counter
+from functools import cache
 
 import pytest
 
@@ -6,10 +7,19 @@ from modelref_git.records import shipped
 from modelref_git.records.categories import CATEGORIES
 from modelref_git.records.codec import decode, encode
 from modelref_git.records.names import file_key, name_of, structural_problems
-from modelref_git.records.normal import normalise, warnings
+from modelref_git.records.normal import normalise
+from modelref_git.records.quality import catalogue
+from modelref_git.records.quality.others import MemoryOthers
+from modelref_git.records.quality.rule import Facts
 from modelref_git.records.schemas import Schema
 
 FILES = dict(shipped.starter_files())
+
+
+@cache
+def starter_records() -> MemoryOthers:
+    records = ((parts(path)[0], decode(data)) for path, data in FILES.items() if path.startswith("dataset/"))
+    return MemoryOthers((category, record["name"], record) for category, record in records)
 
 
 def parts(path: str) -> tuple[str, str]:
@@ -37,7 +47,8 @@ def test_a_starter_record_is_valid_canonical_and_stands_under_its_name(path: str
     assert data is not None
     schema, record = Schema.parse(category, data), decode(FILES[path])
     assert schema.problems(record) == []
-    assert warnings(category, record) == []
+    found = catalogue.findings(Facts(category, record["name"], record, others=starter_records()))
+    assert [(rule.id, problem.message) for rule, problem in found if rule.severity != "hint"] == []
     assert encode(record, schema.order) == FILES[path]
     assert file_key(record["name"]) == key
     assert name_of(key) == record["name"]

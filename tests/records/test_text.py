@@ -249,7 +249,7 @@ def test_a_style_that_an_upstream_writer_filled_in_counts_as_unset(sign: dict[st
 def test_an_edit_to_the_default_style_is_taken_at_its_word() -> None:
     before = stored({"style": "chat"})
     after = stored({**before, "style": "generalist"}, before)
-    assert (after["style"], after["tags"]) == ("generalist", ["7B", "chat", "generalist"])
+    assert (after["style"], after["tags"]) == ("generalist", ["7B", "generalist"])
 
 
 def test_an_edit_that_takes_away_the_tag_of_a_stated_style_gets_it_back() -> None:
@@ -301,3 +301,19 @@ def test_the_settings_keys_are_those_of_the_published_list(real_data: Path) -> N
 
     published = json.loads((real_data / "text-legacy-sample" / "generation_params.json").read_text("utf-8"))
     assert sorted(published) == sorted(SETTINGS_KEYS.values)
+
+
+@pytest.mark.parametrize(
+    ("edit", "tags"),
+    [
+        ({"parameters": 13 * 10**9}, ["13B", "chat", "kept"]),
+        ({"style": "story"}, ["7B", "kept", "story"]),
+        ({"style": None}, ["7B", "kept"]),
+        ({"parameters": 13 * 10**9, "tags": ["7B", "mine"]}, ["13B", "7B", "chat", "mine"]),
+        ({"description": "x"}, ["7B", "chat", "kept"]),
+    ],
+)
+def test_tags_of_a_size_or_style_that_an_edit_changes_go_with_it(edit: dict[str, Any], tags: list[str]) -> None:
+    before = text.stored_form({"name": "a/b", "parameters": 7 * 10**9, "style": "chat", "tags": ["kept"]})
+    after = {name: value for name, value in {**before, **edit}.items() if value is not None}
+    assert text.stored_form(after, before)["tags"] == tags

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from modelref_git.operations.answers import STAMPS
-from modelref_git.operations.drafting import KEY_MISMATCH
 from modelref_git.operations.merging import record_of
 from modelref_git.operations.verifying.case import Asked, EventCase
 from modelref_git.operations.verifying.records import record_faults
@@ -18,7 +17,8 @@ from modelref_git.records.categories import CATEGORIES
 from modelref_git.records.codec import REMAINDER
 from modelref_git.records.json_text import same
 from modelref_git.records.merge import METADATA
-from modelref_git.records.quality import NAME_RULES, RecordFacts
+from modelref_git.records.quality import names as name_rules
+from modelref_git.records.quality.rule import Facts
 from modelref_git.store import layout
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.trees import FILE, Entry, compare
@@ -81,10 +81,11 @@ def _quality(case: EventCase) -> Iterator[Fault]:
         record, old = record_of(case.objects, asked.blob) or {}, record_of(case.objects, asked.base_blob) or {}
         waived = {rule for change_id, rule in case.event.waived if change_id == one.change_id}
         severities = DatasetTree.at(case.objects, asked.base).config.rules
-        for problem in (
-            problem for rule in NAME_RULES for problem in rule.check(RecordFacts(asked.category, asked.name, record))
-        ):
-            if problem.rule == KEY_MISMATCH and (asked.origin == BY_IMPORT or old.get("name") == record.get("name")):
+        facts = Facts(asked.category, asked.name, record)
+        for problem in (problem for rule in name_rules.RULES for problem in rule.check(facts)):
+            if problem.rule == name_rules.KEY_MISMATCH and (
+                asked.origin == BY_IMPORT or old.get("name") == record.get("name")
+            ):
                 continue
             if severities.get(problem.rule, "error") == "error" and problem.rule not in waived:
                 yield _fault(one, f"change {one.change_id}: {problem.message}, and nobody waived {problem.rule}")

@@ -1,4 +1,4 @@
-"""Rules of good data."""
+"""Rules on names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from modelref_git.records.quality import RULES, check_names
+from modelref_git.errors import Problem
+from modelref_git.records.quality.names import RULES
+from modelref_git.records.quality.rule import Facts
+
+
+def found(category: str, key: str, record: dict[str, Any] | None = None) -> list[Problem]:
+    return [problem for rule in RULES for problem in rule.check(Facts(category, key, record))]
 
 
 @pytest.mark.parametrize(
@@ -27,13 +33,13 @@ from modelref_git.records.quality import RULES, check_names
     ],
 )
 def test_faults_of_a_name_are_found(key: str, expected: list[str]) -> None:
-    found = check_names("clip", key, None)
-    assert [rule.id for rule, _ in found] == expected
-    assert all(problem.rule == rule.id and problem.path == "/name" and problem.message for rule, problem in found)
+    problems = found("clip", key)
+    assert [problem.rule for problem in problems] == expected
+    assert all(problem.path == "/name" and problem.message for problem in problems)
 
 
 @pytest.mark.parametrize(
-    ("body", "expected"),
+    ("record", "expected"),
     [
         (None, []),
         ({}, []),
@@ -42,17 +48,11 @@ def test_faults_of_a_name_are_found(key: str, expected: list[str]) -> None:
         ({"name": None}, ["name.key_mismatch"]),
     ],
 )
-def test_a_body_with_another_name_is_found(body: dict[str, Any] | None, expected: list[str]) -> None:
-    assert [rule.id for rule, _ in check_names("controlnet", "control_qr_sdxl", body)] == expected
-
-
-def test_every_rule_has_an_id_of_its_own_and_says_what_it_demands_and_why() -> None:
-    assert len({rule.id for rule in RULES}) == len(RULES)
-    for rule in RULES:
-        assert rule.text.endswith(".")
-        assert rule.reason.endswith(".")
+def test_a_body_with_another_name_is_found(record: dict[str, Any] | None, expected: list[str]) -> None:
+    assert [problem.rule for problem in found("controlnet", "control_qr_sdxl", record)] == expected
 
 
 def test_the_rules_on_names_are_errors_in_new_datasets() -> None:
-    ids = ["name.whitespace", "name.url", "name.empty_part", "name.key_mismatch"]
-    assert {rule.id: rule.severity for rule in RULES if rule.id in ids} == dict.fromkeys(ids, "error")
+    assert {rule.id: rule.severity for rule in RULES} == dict.fromkeys(
+        ["name.whitespace", "name.url", "name.empty_part", "name.key_mismatch"], "error"
+    )

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.support.fixtures import empty_world, world
+
+__all__ = ["empty_world", "world"]
