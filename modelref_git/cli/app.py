@@ -14,6 +14,8 @@ import click
 from modelref_git.cli import render
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from modelref_git.operations.context import Context
 
 WARNINGS_SHOWN: Final = 50
@@ -114,6 +116,29 @@ class App:
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(label, total=total)
             yield lambda: bar.advance(task)
+
+    @contextmanager
+    def transfers(self) -> Iterator[Callable[[str, int, int | None], None]]:
+        """A bar for each file that comes, on stderr when it is a terminal.
+
+        The value is called with what comes, how many bytes of it there are, and how many there will be if known.
+        """
+        if self.quiet or not sys.stderr.isatty():
+            yield lambda _what, _done, _total: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
+        with Progress(*columns, TransferSpeedColumn(), console=Console(stderr=True)) as bar:
+            tasks: dict[str, TaskID] = {}
+
+            def tell(what: str, done: int, total: int | None) -> None:
+                if what not in tasks:
+                    tasks[what] = bar.add_task(render.plain(what), total=total)
+                bar.update(tasks[what], completed=done, total=total)
+
+            yield tell
 
 
 pass_app = click.make_pass_decorator(App)

@@ -40,7 +40,7 @@ def tell(error: BaseException, *, as_json: bool, verbose: bool = False) -> int:
         sys.stderr.write(json.dumps({"error": document}, ensure_ascii=not knows_all, indent=2) + "\n")
         return CODES[code]
     lines = [f"error: {message}"]
-    if code == "invalid":
+    if code == "invalid" or (code in ("remote", "integrity") and len(details) > 1):
         lines += [_detail(row) for row in details[:_DETAILS_SHOWN]]
         if len(details) > _DETAILS_SHOWN:
             lines.append(f"  … and {len(details) - _DETAILS_SHOWN} more (--json lists all)")
@@ -85,5 +85,8 @@ def _side(value: Any) -> str:
 def _detail(row: dict[str, Any]) -> str:
     name = f"{row['name']!r} " if row.get("name") else ""
     line = f"line {row['line']}: " if row.get("line") is not None else ""
+    if row.get("file"):
+        parts = [str(row[key]) for key in ("file", "line", "column") if row.get(key) is not None]
+        line = f"{render.plain(':'.join(parts))}: "
     place = f"{row['path']}: " if row.get("path") else ""
-    return f"  {line}{name}{place}{row.get('message', '')} [{row.get('rule', '')}]"
+    return render.sentence(f"  {line}{name}{place}{row.get('message', '')} [{row.get('rule', '')}]")

@@ -1,0 +1,1 @@
+"""What other hosts hold: the only room that talks to the network."""

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.support.files_server import host
+
+__all__ = ["host"]
