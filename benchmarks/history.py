@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from modelref_git.errors import Invalid
-from modelref_git.formats import legacy
+from modelref_git.formats.legacy import entries
 from modelref_git.records import codec, pointer, shipped
 from modelref_git.records.categories import CATEGORIES
 from modelref_git.records.json_text import same
@@ -112,7 +112,7 @@ def imported(key: Key, entry: Any) -> Record:
         return None
     try:
         data = json.dumps({name: entry}).encode()
-        return legacy.read_category(category, data, name, open_values=True).entries[0].record
+        return entries.read_category(category, data, name, open_values=True).entries[0].record
     except Invalid:
         return None
 

@@ -58,7 +58,8 @@ def command(
     if rejected:
         details = [{"name": row["name"], **detail} for row in rejected for detail in row["details"]]
         rest = "the others were taken" if taken else "and there was no other"
-        raise Invalid(f"{len(rejected)} of the records are refused, {rest}", details=details)
+        files = " and files" if any(row["name"] is None for row in rejected) else ""
+        raise Invalid(f"{len(rejected)} of the records{files} are refused, {rest}", details=details)
     if answer["change_ids"]:
         app.talk("next: `modelref-git changes --status pending`; an approver: `modelref-git approve ID… --title T`")
 

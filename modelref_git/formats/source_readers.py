@@ -6,10 +6,13 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from modelref_git.errors import Invalid, Problem
-from modelref_git.formats import jsonl, legacy, legacy_profile, v2
-from modelref_git.formats.legacy_rules import CATEGORIES as LEGACY_CATEGORIES
+from modelref_git.formats import jsonl, v2
+from modelref_git.formats.legacy import entries
+from modelref_git.formats.legacy import profile as legacy_profile
+from modelref_git.formats.legacy.rules import CATEGORIES as LEGACY_CATEGORIES
 from modelref_git.formats.scan import oversize, scan
 from modelref_git.formats.source_types import Format, SourceCategory, SourceEntry
+from modelref_git.formats.text import files as text_files
 from modelref_git.records.categories import CATEGORIES
 from modelref_git.records.codec import REMAINDER
 from modelref_git.records.json_text import MAX_RECORD_BYTES
@@ -33,12 +36,12 @@ def layout_of(data: bytes, what: str) -> Format | None:
 
 def read_legacy(category: str, data: bytes, file: str, *, open_values: bool) -> SourceCategory:
     """The entries of an old file, and its byte layout as a file of the dataset repository."""
-    read = legacy.read_category(category, data, file, open_values=open_values)
-    entries = [
+    read = entries.read_category(category, data, file, open_values=open_values)
+    found = [
         SourceEntry(entry.key, entry.record, entry.problems, entry.warnings, file, entry.line) for entry in read.entries
     ]
     profile = {legacy_profile.path_of(category): legacy_profile.encode(read.profile)}
-    return SourceCategory(category, tuple(entries), profile, read.warnings)
+    return SourceCategory(category, tuple(found), profile, read.warnings)
 
 
 def read_v2(category: str, data: bytes, file: str) -> SourceCategory:
@@ -141,6 +144,14 @@ def _shape(value: Any) -> Format | None:
     if not _LEGACY_MARKS.isdisjoint(value):
         return "legacy"
     return "v2" if "download" in config else None
+
+
+def new_profile_files(category: str) -> dict[str, bytes]:
+    """By base name, what an import leaves beside the records of *category* where no file had a layout of its own."""
+    if category == text_files.TEXT:
+        return text_files.new_files()
+    path = legacy_profile.path_of(category)
+    return {path.rpartition("/")[2]: legacy_profile.encode(legacy_profile.NEW_FILE)}
 
 
 def has_legacy_file(category: str) -> bool:

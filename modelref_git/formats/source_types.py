@@ -42,16 +42,27 @@ class SourceCategory:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadableFile:
+    """A file of which nothing can be read.
+
+    ``details`` has an entry for each fault: ``path``, ``message``, ``rule``, ``file``, and ``line`` and ``column``,
+    which are None for a fault that has no place.
+    """
+
+    file: str
+    details: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ImportSource:
     """Everything that a source holds.
 
     ``unplaced`` are lines that name no known category or no record. ``ignored`` are the names of files of a folder
-    that were not read. ``text_files`` are the files of the text models by name, unread: ``models.csv`` and those of
-    its neighbours that are there.
+    that were not read. ``unreadable`` are the files that nothing could be read of.
     """
 
     format: Format
     categories: tuple[SourceCategory, ...]
     unplaced: tuple[SourceEntry, ...] = ()
     ignored: tuple[str, ...] = ()
-    text_files: Mapping[str, bytes] = field(default_factory=dict)
+    unreadable: tuple[UnreadableFile, ...] = ()

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from modelref_git.errors import Invalid, NotFound, Problem, UsageFault
 from modelref_git.formats.source_readers import has_legacy_file, layout_of, read_jsonl, read_legacy, read_v2
-from modelref_git.formats.source_types import Format, ImportSource, SourceCategory, SourceEntry
+from modelref_git.formats.source_types import Format, ImportSource, SourceCategory, SourceEntry, UnreadableFile
+from modelref_git.formats.text import files as text_files
 from modelref_git.records.categories import CATEGORIES, category_of_legacy_file, category_of_v2_file, v2_file
 
-__all__ = ["Format", "ImportSource", "SourceCategory", "SourceEntry", "detect", "read_source"]
+__all__ = ["Format", "ImportSource", "SourceCategory", "SourceEntry", "UnreadableFile", "detect", "read_source"]
 
-TEXT_SOURCE: Final = "models.csv"
-TEXT_FILES: Final = (TEXT_SOURCE, "db.json", "defaults.json", "generation_params.json")
-_TEXT: Final = "text_generation"
+_T = TypeVar("_T")
+
 _LINES: Final = frozenset({".jsonl", ".ndjson"})
 
 
@@ -26,11 +26,12 @@ def read_source(
     category: str | None = None,
     known_categories: Collection[str] = (),
     open_values: bool = False,
+    tolerant: bool = False,
 ) -> ImportSource:
     """Read the records of a folder or file.
 
     In a folder only files with a category's name are read, the names of the others are told. Records with faults are
-    reported one by one; a file that cannot be read at all refuses the whole.
+    reported one by one.
 
     Args:
         path: the folder or file.
@@ -38,11 +39,13 @@ def read_source(
         category: read this category alone; for a file whose name tells none, the category it belongs to.
         known_categories: the dataset's own categories, besides the fifteen.
         open_values: as in ``legacy.read_category``.
+        tolerant: report the files that cannot be read at all as ``unreadable``, instead of refusing the whole.
 
     Raises:
         NotFound: *path* or *category* does not exist, a file's category cannot be told, or a folder has no file of a
             category.
-        Invalid: a file cannot be read, is not strict JSON, or a folder mixes the two layouts.
+        Invalid: files cannot be read or are not strict JSON (the faults of all of them are listed); or a folder mixes
+            the two layouts.
         UsageFault: *layout* does not fit the source or the category.
     """
     known = [*CATEGORIES, *sorted(set(known_categories) - set(CATEGORIES))]
@@ -51,8 +54,15 @@ def read_source(
     if not path.exists():
         raise NotFound(f"There is no import source {str(path)!r}.")
     if path.is_dir():
-        return _folder(path, layout, known if category is None else [category], open_values)
-    return _file(path, layout, category, known, open_values)
+        source = _folder(path, layout, known if category is None else [category], open_values)
+    else:
+        try:
+            source = _file(path, layout, category, known, open_values)
+        except Invalid as error:
+            source = ImportSource("v2" if layout == "auto" else layout, (), unreadable=(_unreadable(path.name, error),))
+    if source.unreadable and not tolerant:
+        raise _refusal(path, source.unreadable)
+    return source
 
 
 def detect(files: Mapping[str, bytes]) -> Format:
@@ -61,10 +71,18 @@ def detect(files: Mapping[str, bytes]) -> Format:
     Raises:
         Invalid: some are legacy files and some v2 files, or one is not strict JSON.
     """
+    return _agreed({name: _verdict(name, data) for name, data in files.items()})
+
+
+def _verdict(name: str, data: bytes) -> Format | None:
+    category = category_of_legacy_file(name)
+    return layout_of(data, name) if category is not None and has_legacy_file(category) else None
+
+
+def _agreed(verdicts: Mapping[str, Format | None]) -> Format:
+    """The one layout that the files are of, by what each of them looks like."""
     found: dict[Format, list[str]] = {}
-    for name, data in files.items():
-        category = category_of_legacy_file(name)
-        verdict = layout_of(data, name) if category is not None and has_legacy_file(category) else None
+    for name, verdict in verdicts.items():
         if verdict is not None:
             found.setdefault(verdict, []).append(name)
     if len(found) > 1:
@@ -80,22 +98,52 @@ def _folder(path: Path, layout: Format | Literal["auto"], wanted: list[str], ope
         raise UsageFault(f"{str(path)!r} is a folder; JSON lines are read from a file.")
     # A file that only one layout has must not be opened for its name's sake while the layout is open.
     in_both = {v2_file(category): category for category in wanted if has_legacy_file(category)}
-    text = _text_files(path, names) if _TEXT in wanted and layout != "v2" else {}
-    data = {name: _read(path / name) for name in names if name in in_both}
+    text = _text_files(names) if text_files.TEXT in wanted and layout != "v2" else []
+    broken: dict[str, Invalid] = {}
+    data = _each([name for name in names if name in in_both], lambda name: _read(path / name), broken)
     if layout == "auto":
-        layout = "legacy" if text else detect(data)
+        layout = "legacy" if text else _agreed(_each(data, lambda name: _verdict(name, data[name]), broken))
     if layout == "legacy":
-        read = [read_legacy(in_both[name], data[name], name, open_values=open_values) for name in data]
+        read = _each(data, lambda name: read_legacy(in_both[name], data[name], name, open_values=open_values), broken)
+        read |= _each(text[:1], lambda _: _read_text(path, text, open_values), broken)
     else:
         by_file = {v2_file(category): category for category in reversed(wanted)}
-        data |= {name: _read(path / name) for name in names if name in by_file and name not in data}
-        read = [read_v2(by_file[name], data[name], name) for name in data]
-    if not read and not text:
+        more = [name for name in names if name in by_file and name not in data]
+        data |= _each(more, lambda name: _read(path / name), broken)
+        read = _each(data, lambda name: read_v2(by_file[name], data[name], name), broken)
+    if not read and not broken:
         raise NotFound(f"The folder {str(path)!r} has no {layout} file of a category.")
     place = {category: index for index, category in enumerate(wanted)}
-    read.sort(key=lambda one: place[one.category])
-    ignored = tuple(name for name in names if name not in data and name not in text)
-    return ImportSource(layout, tuple(read), ignored=ignored, text_files=text)
+    parts = sorted(read.values(), key=lambda one: place[one.category])
+    ignored = tuple(name for name in names if name not in data and name not in text and name not in broken)
+    unreadable = tuple(_unreadable(name, broken[name]) for name in sorted(broken))
+    return ImportSource(layout, tuple(parts), ignored=ignored, unreadable=unreadable)
+
+
+def _each(names: Iterable[str], make: Callable[[str], _T], broken: dict[str, Invalid]) -> dict[str, _T]:
+    """What *make* gives for each file that is not *broken*; those that it refuses are from then on."""
+    made: dict[str, _T] = {}
+    for name in names:
+        if name not in broken:
+            try:
+                made[name] = make(name)
+            except Invalid as error:
+                broken[name] = error
+    return made
+
+
+def _unreadable(file: str, error: Invalid) -> UnreadableFile:
+    nowhere = {"line": None, "column": None}
+    return UnreadableFile(file, tuple({**nowhere, "file": file, **detail} for detail in error.details))
+
+
+def _refusal(path: Path, unreadable: Sequence[UnreadableFile]) -> Invalid:
+    details = [detail for one in unreadable for detail in one.details]
+    first = details[0]
+    place = "" if first["line"] is None else f" line {first['line']} column {first['column']}:"
+    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    files = "" if len(unreadable) == 1 else f"{len(unreadable)} files of {path.name} cannot be read; the first is "
+    return Invalid(f"{files}{first['file']}:{place} {first['message']}{more}", details=details)
 
 
 def _file(
@@ -104,9 +152,9 @@ def _file(
     if layout == "jsonl" or (layout == "auto" and path.suffix in _LINES):
         placed, unplaced = read_jsonl(_read(path), path.name, category, known)
         return ImportSource("jsonl", placed, unplaced)
-    if path.name == TEXT_SOURCE and layout != "v2" and category in (None, _TEXT):
-        names = [name for name in TEXT_FILES if (path.parent / name).is_file()]
-        return ImportSource("legacy", (), text_files=_text_files(path.parent, names))
+    if path.name == text_files.SOURCE and layout != "v2" and category in (None, text_files.TEXT):
+        names = [name for name in text_files.FILES if (path.parent / name).is_file()]
+        return ImportSource("legacy", (_read_text(path.parent, names, open_values),))
     at = category or category_of_v2_file(path.name)
     if at is None or at not in known:
         raise NotFound(f"The name of {path.name!r} is not that of a category's file.", hint="Say which: --category.")
@@ -120,12 +168,14 @@ def _file(
     return ImportSource(layout, (read_v2(at, data, path.name),))
 
 
-def _text_files(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
-    """The text models' files: their source and its neighbours, which mean nothing without it."""
-    present = set(names)
-    if TEXT_SOURCE not in present:
-        return {}
-    return {name: _read(folder / name) for name in TEXT_FILES if name in present}
+def _text_files(names: Collection[str]) -> list[str]:
+    """Those of *names* that are the text models' files: their source and its neighbours, which mean nothing alone."""
+    return [name for name in text_files.FILES if name in names] if text_files.SOURCE in names else []
+
+
+def _read_text(folder: Path, names: Iterable[str], open_values: bool) -> SourceCategory:
+    files = {name: _read(folder / name) for name in names}
+    return text_files.read_category(files, open_values=open_values)
 
 
 def _read(path: Path) -> bytes:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from modelref_git.errors import Conflict, Invalid, Problem, UsageFault
+from modelref_git.errors import Conflict, Invalid, Problem
 from modelref_git.formats import ranks
+from modelref_git.formats.legacy import profile as legacy_profile
+from modelref_git.formats.source_readers import new_profile_files
 from modelref_git.formats.source_types import ImportSource, SourceCategory, SourceEntry
 from modelref_git.formats.sources import read_source
 from modelref_git.operations.administrative import append_administrative
 from modelref_git.operations.answers import STAMPS
-from modelref_git.operations.checking.weighing import check_waivers
+from modelref_git.operations.checking.weighing import check_waivers, weighed
 from modelref_git.operations.context import Context, Person
 from modelref_git.operations.drafting import Draft, Request, canonical_bytes, checked_record, draft
 from modelref_git.operations.merging import check_main_not_drifted
@@ -23,7 +25,9 @@ from modelref_git.operations.propose import enqueue
 from modelref_git.proposals import config_edit, trailers
 from modelref_git.proposals.events import CREATE, DELETE, IMPORT, UPDATE
 from modelref_git.records import codec, names
+from modelref_git.records.categories import CATEGORIES
 from modelref_git.records.json_text import same
+from modelref_git.records.quality import catalogue
 from modelref_git.records.quality.others import Overlaid
 from modelref_git.records.quality.rule import Facts
 from modelref_git.store import layout
@@ -61,11 +65,15 @@ def import_source(
     """
     check_waivers(options.allow)
     known = tuple(ctx.view().dataset().config.categories)
-    source = read_source(path, layout=options.format, category=options.category, known_categories=known)
-    if source.text_files:
-        ctx.warn("models.csv and its neighbours are not read by this version")
-        if not source.categories:
-            raise UsageFault("the source holds text models as CSV, which this version does not read")
+    # The values are left open here: the dataset's own schemas judge them below.
+    source = read_source(
+        path,
+        layout=options.format,
+        category=options.category,
+        known_categories=known,
+        open_values=True,
+        tolerant=True,
+    )
 
     def decide(step: Step) -> dict[str, Any]:
         dataset = step.dataset()
@@ -76,13 +84,13 @@ def import_source(
             person.require_administrator("import into main")
         wanted = _Survey(step, dataset, person, options)
         wanted.read(source, progress)
+        drafts = list(_drafts(step, dataset, person, wanted)) if options.as_proposals else []
         if wanted.rejected and not options.keep_going:
             raise _refusal(path, wanted.rejected)
         step.warnings += wanted.warnings
+        if options.as_proposals or not wanted.requests:
+            step.warnings += _layouts_left(dataset, source)
         if options.as_proposals:
-            drafts = list(_drafts(step, dataset, person, wanted))
-            if wanted.rejected and not options.keep_going:
-                raise _refusal(path, wanted.rejected)
             return wanted.as_json(enqueue(step, person, drafts))
         _import_into_main(step, dataset, source, person, wanted, options, path)
         return wanted.as_json([])
@@ -93,10 +101,14 @@ def import_source(
 def _refusal(path: Path, rejected: list[dict[str, Any]]) -> Invalid:
     details = [{"name": row["name"], **detail} for row in rejected for detail in row["details"]]
     first = details[0]
+    places = (first["file"], first["line"], first.get("column"))
+    place = ":".join(str(part) for part in places if part is not None)
+    name = "" if first["name"] is None else f"{first['name']!r}: "
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    files = " and files" if any(row["name"] is None for row in rejected) else ""
     return Invalid(
-        f"{len(rejected)} of the records of {path.name} are refused; "
-        f"the first is {first['name']!r}: {first['message']}{more}",
+        f"{len(rejected)} of the records{files} of {path.name} are refused; "
+        f"the first: {place}: {name}{first['message']}{more}",
         hint="mend the source, waive quality rules with --allow, or take the good ones with --keep-going",
         details=details,
     )
@@ -117,6 +129,8 @@ class _Survey:
         self.waived: set[str] = set()
         """The quality rules that were waived for any of the records."""
         self.rejected: list[dict[str, Any]] = []
+        self.places: dict[tuple[str, str], dict[str, Any]] = {}
+        """File and line of each new or changed record, by category and name."""
         self.warnings: list[str] = []
 
     def as_json(self, change_ids: list[int]) -> dict[str, Any]:
@@ -137,6 +151,7 @@ class _Survey:
             self._read(source, Overlaid(below), progress)
 
     def _read(self, source: ImportSource, others: Overlaid, progress: Progress) -> None:
+        self.rejected += [{"name": None, "details": list(file.details)} for file in source.unreadable]
         self.rejected += [_rejected(entry, entry.problems) for entry in source.unplaced]
         for part in source.categories:
             self._dataset.fan_out(part.category)  # refuses a category that is not there
@@ -166,7 +181,7 @@ class _Survey:
         """The entries that can be looked at further; a name that stands twice, or almost, is refused then."""
         seen: dict[str, str] = {}
         for entry in part.entries:
-            self.warnings += [_located(entry, f"{entry.key!r}: {problem.message}") for problem in entry.warnings]
+            self.warnings += [_located(entry, f"{entry.key!r}: {text}") for text in self._told(part.category, entry)]
             problems = list(entry.problems)
             if not problems and entry.key is not None:
                 problems = names.structural_problems(part.category, entry.key) or _twice(entry.key, seen)
@@ -174,6 +189,12 @@ class _Survey:
                 self.rejected.append(_rejected(entry, problems))
             else:
                 yield entry
+
+    def _told(self, category: str, entry: SourceEntry) -> list[str]:
+        """The remarks on an entry, without those that the dataset calls hints or wants to hear nothing of."""
+        found = [(catalogue.BY_ID[problem.rule], problem) for problem in entry.warnings]
+        weighed_ones = weighed(self._dataset.config, Facts(category, entry.key or ""), found)
+        return [one.problem.message for one in weighed_ones if one.severity != "hint"]
 
     def _compare(self, facts: Facts, entry: SourceEntry, record: dict[str, Any]) -> None:
         """Find what one record asks for: nothing, a create, or an update of what *facts* say was before."""
@@ -190,7 +211,7 @@ class _Survey:
             )
             data = canonical_bytes(stored, schema, name)
         except Invalid as fault:
-            details = [{**row, "file": entry.file, "line": entry.line} for row in fault.details]
+            details = [{**row, **_place(entry)} for row in fault.details]
             self.rejected.append({"name": name, "details": details})
             return
         told = {problem.rule for problem in entry.warnings}
@@ -200,6 +221,7 @@ class _Survey:
         else:
             self.requests.append(request)
             self.stored[category, name] = data
+            self.places[category, name] = _place(entry)
             self.waived.update(waived)
 
 
@@ -232,8 +254,11 @@ def _located(entry: SourceEntry, text: str) -> str:
 
 
 def _rejected(entry: SourceEntry, problems: Iterable[Problem]) -> dict[str, Any]:
-    details = [{**problem.as_json(), "file": entry.file, "line": entry.line} for problem in problems]
-    return {"name": entry.key, "details": details}
+    return {"name": entry.key, "details": [{**problem.as_json(), **_place(entry)} for problem in problems]}
+
+
+def _place(entry: SourceEntry) -> dict[str, Any]:
+    return {"file": entry.file, "line": entry.line}
 
 
 def _drafts(step: Step, dataset: DatasetTree, person: Person, wanted: _Survey) -> Iterator[Draft]:
@@ -241,11 +266,11 @@ def _drafts(step: Step, dataset: DatasetTree, person: Person, wanted: _Survey) -
     leaving = {(request.category, request.name or "") for request in wanted.requests if request.operation == DELETE}
     for request in wanted.requests:
         try:
-            # The rules of good data have looked at it already, with its place in the source at hand.
-            made = replace(draft(step, dataset, person, request, leaving), warnings=())
+            made = draft(step, dataset, person, request, leaving)
         except Conflict as fault:  # a look-alike of a live record
-            details = [{"path": "/name", "message": fault.message, "rule": "name.look_alike"}]
-            wanted.rejected.append({"name": request.name, "details": details})
+            place = wanted.places.get((request.category, request.name or ""), {"file": None, "line": None})
+            detail = {"path": "/name", "message": fault.message, "rule": "name.look_alike", **place}
+            wanted.rejected.append({"name": request.name, "details": [detail]})
             continue
         kept.append(request)
         yield made
@@ -296,6 +321,18 @@ def _import_into_main(
         waived=sorted(wanted.waived),
         note=options.note or None,
     )
+
+
+def _layouts_left(dataset: DatasetTree, source: ImportSource) -> Iterator[str]:
+    """What a source says of the layout of its files and the dataset will not keep, as it changes no record."""
+    for part in source.categories:
+        kept = {**new_profile_files(part.category), **dataset.legacy_files(part.category)} if part.profile_files else {}
+        for path, data in part.profile_files.items():
+            name = path.rpartition("/")[2]
+            if kept.get(name) != data:
+                known = CATEGORIES[part.category].legacy_file
+                what = f"the layout of {known}" if path == legacy_profile.path_of(part.category) else name
+                yield f"{what} differs from the kept one; only an import into an empty category writes it"
 
 
 def _headline(records: int, categories: int, path: Path) -> str:

@@ -89,6 +89,14 @@ class DatasetTree:
             _SCHEMAS[key] = Schema.parse(category, self.objects.read_blob(entry.oid))
         return _SCHEMAS[key]
 
+    def legacy_files(self, category: str) -> dict[str, bytes]:
+        """By name, the files that an import left beside a category's records; none if there was no import."""
+        folder = find(self.objects, self.tree, f"{layout.LEGACY}/{category}")
+        if folder is None or not folder.is_folder:
+            return {}
+        entries = read_tree(self.objects, folder.oid).entries
+        return {name: self.objects.read_blob(entry.oid) for name, entry in entries.items() if not entry.is_folder}
+
     def path(self, category: str, name: str) -> str:
         """The file of a record, whether or not it is there."""
         return layout.record_path(category, name, self.fan_out(category))

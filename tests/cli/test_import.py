@@ -192,3 +192,78 @@ def test_an_import_that_renames_by_case_proposes_the_delete_and_the_create(fresh
     assert (answer["created"], answer["deleted"], answer["rejected"]) == (1, 1, [])
     fresh.apply(fresh.approve(*answer["change_ids"]))
     assert fresh.run("ls", "clip").ok().json == ["same"]
+
+
+def faulty_folder(path: Path) -> str:
+    """A legacy folder: two files of which nothing can be read, two with two bad records each, and three good ones."""
+    path.mkdir()
+    entry = {"name": "x", "type": "blip", "config": {"files": [], "download": []}, "available": False}
+    unmatched = {**entry, "config": {"files": [], "download": [{"file_name": "a"}, {"file_name": "b"}]}}
+    for name in ("blip.json", "gfpgan.json"):
+        records = {"one": {**entry, "name": "one"}, "bad": unmatched, "worse": {**entry, "config": 5, "name": 6}}
+        lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in records.items())
+        (path / name).write_text("{\n" + lines + "\n}\n")
+    (path / "clip.json").write_text('{\n"a": {},\n "a": {}}')
+    (path / "esrgan.json").write_text('{"a": }')
+    (path / "codeformer.json").write_text(json.dumps({"good": {**entry, "name": "good"}}))
+    return str(path)
+
+
+FAULTS = [
+    (None, "clip.json", 3, 2, "json.duplicate_key"),
+    (None, "esrgan.json", 1, 7, "json.syntax"),
+    *(("bad", "blip.json", 3, None, "legacy.download") for _ in range(2)),
+    *(("worse", "blip.json", 4, None, rule) for rule in ("legacy.name", "legacy.config")),
+    *(("bad", "gfpgan.json", 3, None, "legacy.download") for _ in range(2)),
+    *(("worse", "gfpgan.json", 4, None, rule) for rule in ("legacy.name", "legacy.config")),
+]
+
+
+def places(details: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return [tuple(row.get(key) for key in ("name", "file", "line", "column", "rule")) for row in details]
+
+
+@pytest.mark.parametrize("words", [(), ("--as-proposals",)])
+def test_all_faults_of_all_files_are_told_at_once_with_file_line_record_and_rule(
+    fresh: World, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    source = faulty_folder(tmp_path / "in")
+    before, objects = fresh.refs(), fresh.objects()
+    answer = fresh.run("import", source, *words)
+    assert (answer.code, answer.out, answer.error["code"]) == (5, b"", "invalid")
+    assert places(answer.error["details"]) == FAULTS
+    assert "6 of the records and files of in are refused; the first: clip.json:3:2: " in answer.error["message"]
+    assert (fresh.refs(), fresh.objects()) == (before, objects)
+    told = fresh.say("import", source, *words).err.decode()
+    assert "\n  blip.json:3: 'bad' /config/download/0: " in told
+    assert "\n  clip.json:3:2: " in told
+
+
+def test_the_readable_files_go_in_and_the_others_are_reported_when_it_keeps_going(fresh: World, tmp_path: Path) -> None:
+    answer = fresh.run("import", faulty_folder(tmp_path / "in"), "--keep-going")
+    assert answer.code == 5
+    assert answer.json["created"] == 3
+    rejected = answer.json["rejected"]
+    assert [row["name"] for row in rejected] == [None, None, "bad", "worse", "bad", "worse"]
+    assert places([{"name": row["name"], **detail} for row in rejected for detail in row["details"]]) == FAULTS
+    counts = {row["category"]: row["records"] for row in fresh.run("categories").ok().json if row["records"]}
+    assert counts == {"blip": 1, "codeformer": 1, "gfpgan": 1}
+
+
+def test_the_records_of_a_file_that_cannot_be_read_are_not_pruned(fresh: World, tmp_path: Path) -> None:
+    fresh.run("import", v2_file(tmp_path / "clip.json", {"a": clip("a")})).ok()
+    fresh.run("import", v2_file(tmp_path / "blip.json", {"b": {"name": "b"}})).ok()
+    (tmp_path / "clip.json").write_text("{,")
+    (tmp_path / "blip.json").write_text("{}")
+    answer = fresh.run("import", str(tmp_path), "--as-proposals", "--prune", "--keep-going").json
+    assert (answer["deleted"], [row["name"] for row in answer["rejected"]]) == (1, [None])
+
+
+def test_a_look_alike_is_told_with_its_place_beside_the_other_faults(fresh: World, tmp_path: Path) -> None:
+    fresh.run("import", v2_file(tmp_path / "clip.json", {"Same": clip("Same")})).ok()
+    lines = jsonl(tmp_path / "other.jsonl", {**clip("b"), "description": 7}, clip("same"))
+    answer = fresh.run("import", lines, "--category", "clip", "--as-proposals")
+    assert places(answer.error["details"]) == [
+        ("b", "other.jsonl", 1, None, "schema.type"),
+        ("same", "other.jsonl", 2, None, "name.look_alike"),
+    ]

@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import hashlib
-import json
-from pathlib import Path
-
 import pytest
 
 from modelref_git.records.categories import CATEGORIES
@@ -166,46 +162,6 @@ def test_log_remembers_a_record_that_is_gone(world: World) -> None:
     world.apply(world.approve(world.delete("clip", "ViT-L/14")))
     rows = world.run("log", "clip", "ViT-L/14").ok().json
     assert [row["operation"] for row in rows] == ["delete", "create"]
-
-
-def test_export_writes_one_file_a_category_in_stored_order(world: World, tmp_path: Path) -> None:
-    answer = world.run("export", str(tmp_path / "out" / "v2"), "--format", "v2").ok().json
-    assert list(answer) == ["at", "files"]
-    assert answer["at"] == world.git("rev-parse", "main").strip()
-    assert len(answer["files"]) == len(CATEGORIES)
-    for row in answer["files"]:
-        assert list(row) == ["path", "sha256", "records"]
-    for row in answer["files"]:
-        data = (tmp_path / "out" / "v2" / row["path"]).read_bytes()
-        assert hashlib.sha256(data).hexdigest() == row["sha256"]
-        assert len(json.loads(data)) == row["records"]
-    assert sorted(p.name for p in (tmp_path / "out" / "v2").iterdir()) == sorted(r["path"] for r in answer["files"])
-    clip_file = next(row["path"] for row in answer["files"] if "clip" in row["path"])
-    assert json.loads((tmp_path / "out" / "v2" / clip_file).read_bytes()) == world.run("get", "clip").ok().json
-
-
-def test_export_takes_a_revision_and_categories(world: World, tmp_path: Path) -> None:
-    world.apply(world.approve(world.delete("clip", "ViT-L/14")))
-    words = ("--at", "main~1", "--category", "clip", "--category", "gfpgan")
-    answer = world.run("export", str(tmp_path / "out"), *words).ok().json
-    assert [row["records"] for row in answer["files"]] == [2, 1]
-    assert answer["at"] == world.git("rev-parse", "main~1").strip()
-
-
-def test_an_export_of_what_is_not_there_writes_nothing(world: World, tmp_path: Path) -> None:
-    for words in (("--at", "nowhere"), ("--category", "nothing")):
-        answer = world.run("export", str(tmp_path / "out"), *words)
-        assert (answer.code, answer.out) == (3, b"")
-    assert not (tmp_path / "out").exists()
-    (tmp_path / "file").write_text("")
-    assert world.run("export", str(tmp_path / "file")).code == 4
-
-
-def test_an_export_in_a_dry_run_writes_nothing_and_answers_the_same(world: World, tmp_path: Path) -> None:
-    dry = world.run("export", str(tmp_path / "out"), "--dry-run").ok().json
-    assert not (tmp_path / "out").exists()
-    real = world.run("export", str(tmp_path / "out")).ok().json
-    assert dry == {**real, "dry_run": True}
 
 
 def test_audit_events_are_json_lines_oldest_first(world: World) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from modelref_git.errors import Invalid, NotFound, UsageFault
-from modelref_git.formats import legacy_profile
+from modelref_git.errors import Invalid, ModelrefError, NotFound, UsageFault
+from modelref_git.formats.legacy import profile as legacy_profile
 from modelref_git.formats.sources import ImportSource, SourceEntry, detect, read_source
 from modelref_git.records.json_text import MAX_RECORD_BYTES
 
@@ -105,23 +108,35 @@ def test_a_folder_without_any_file_of_a_category_is_not_found(tmp_path: Path) ->
         read_source(tmp_path)
 
 
-def test_the_text_files_are_handed_on_only_beside_their_source(tmp_path: Path) -> None:
+def test_the_text_files_are_read_only_beside_their_source(tmp_path: Path) -> None:
     put(tmp_path, db__json={}, defaults__json={}, blip__json=LEGACY)
-    assert read_source(tmp_path).text_files == {}
+    assert shape(read_source(tmp_path)) == {"blip": ["x"]}
     assert read_source(tmp_path).ignored == ("db.json", "defaults.json")
-    put(tmp_path, models__csv=b"name\r\n")
-    assert dict(read_source(tmp_path).text_files) == {
-        "models.csv": b"name\r\n",
-        "db.json": b"{}",
-        "defaults.json": b"{}",
-    }
-    assert set(read_source(tmp_path / "models.csv").text_files) == {"models.csv", "db.json", "defaults.json"}
-    assert read_source(tmp_path, category="blip").text_files == {}
+    put(tmp_path, models__csv=b"name,parameters_bn\r\na/b,1\r\n")
+    assert shape(read_source(tmp_path)) == {"blip": ["x"], "text_generation": ["a/b"]}
+    assert read_source(tmp_path).ignored == ()
+    for source in (read_source(tmp_path / "models.csv"), read_source(tmp_path, category="text_generation")):
+        assert shape(source) == {"text_generation": ["a/b"]}
+        assert source.categories[0].profile_files["legacy/text_generation/defaults.json"] == b"{}"
+    assert shape(read_source(tmp_path, category="blip")) == {"blip": ["x"]}
+
+
+def test_the_faults_of_all_text_files_are_told_each_with_its_file(tmp_path: Path) -> None:
+    put(tmp_path, models__csv=b"name\r\n", defaults__json=b"{", generation_params__json=[], clip__json=b"no")
+    with pytest.raises(Invalid) as caught:
+        read_source(tmp_path)
+    told = [(detail["file"], detail["rule"], detail["line"]) for detail in caught.value.details]
+    assert told == [
+        ("clip.json", "json.syntax", 1),
+        ("models.csv", "csv.header", 1),
+        ("defaults.json", "json.syntax", 1),
+        ("generation_params.json", "legacy.object", None),
+    ]
 
 
 def test_a_folder_with_the_text_source_alone_is_a_legacy_one(tmp_path: Path) -> None:
-    source = read_source(put(tmp_path, models__csv=b"name\r\n"))
-    assert (source.format, source.categories) == ("legacy", ())
+    source = read_source(put(tmp_path, models__csv=b"name,parameters_bn\r\n"))
+    assert (source.format, shape(source)) == ("legacy", {"text_generation": []})
 
 
 def test_a_folder_is_no_source_of_json_lines(tmp_path: Path) -> None:
@@ -290,3 +305,48 @@ def test_bad_lines_are_told_by_their_number_and_the_others_go_in(tmp_path: Path)
 def test_a_line_without_a_name_has_no_place(tmp_path: Path) -> None:
     (entry,) = read_source(lines(tmp_path, {"name": 1}), category="blip").unplaced
     assert [(problem.path, problem.rule) for problem in entry.problems] == [("/name", "line.missing")]
+
+
+# Files that cannot be read
+
+
+def test_the_faults_of_all_unreadable_files_are_told_at_once(tmp_path: Path) -> None:
+    put(tmp_path, blip__json=b'{"a": 1,\n "a": 2}', clip__json=b"{,", esrgan__json=LEGACY, gfpgan__json=b"[]")
+    with pytest.raises(Invalid, match=r"3 files of .* cannot be read; the first is blip\.json: line 2") as caught:
+        read_source(tmp_path)
+    told = [(row["file"], row["line"], row["column"], row["rule"]) for row in caught.value.details]
+    assert told == [
+        ("blip.json", 2, 2, "json.duplicate_key"),
+        ("clip.json", 1, 2, "json.syntax"),
+        ("gfpgan.json", None, None, "json.object"),
+    ]
+
+
+@pytest.mark.parametrize("layout", ["auto", "legacy"])
+def test_the_readable_files_are_read_beside_unreadable_ones_where_that_is_asked_for(
+    tmp_path: Path, layout: Any
+) -> None:
+    put(tmp_path, blip__json=b"{,", esrgan__json={"y": {**LEGACY["x"], "name": "y"}}, lora__json=b"no JSON")
+    source = read_source(tmp_path, layout=layout, tolerant=True)
+    assert (source.format, shape(source)) == ("legacy", {"esrgan": ["y"]})
+    assert [one.file for one in source.unreadable] == ["blip.json"]
+    assert source.ignored == ("lora.json",)
+    (alone,) = read_source(tmp_path / "blip.json", layout=layout, tolerant=True).unreadable
+    assert alone == source.unreadable[0]
+
+
+def test_a_folder_of_nothing_but_unreadable_files_is_not_one_without_files(tmp_path: Path) -> None:
+    source = read_source(put(tmp_path, blip__json=b"{,", own__json=b"{,"), known_categories=["own"], tolerant=True)
+    assert ([one.file for one in source.unreadable], source.categories) == (["blip.json", "own.json"], ())
+
+
+@given(st.dictionaries(st.sampled_from(["blip.json", "clip.json", "lora.json", "x.jsonl"]), st.binary(max_size=40)))
+def test_whatever_a_file_holds_only_our_own_errors_come_of_it(
+    tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    for path in (folder, *folder.iterdir()):
+        with contextlib.suppress(ModelrefError):
+            read_source(path, tolerant=True)

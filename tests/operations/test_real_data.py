@@ -1,23 +1,16 @@
-"""The whole way on the real files that this format comes from, and a replay of their history."""
+"""The whole way on the real files that this format comes from."""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from modelref_git.operations.apply import apply_changes
-from modelref_git.operations.drafting import Request
-from modelref_git.operations.propose import BulkLine, propose_bulk
-from modelref_git.operations.read import get_category
-from modelref_git.operations.review import Pick, review_changes
 from modelref_git.records.categories import CATEGORIES
-from modelref_git.records.json_text import parse, same
+from modelref_git.records.json_text import same
 from tests.support.world import World
 
 COUNTS = {
@@ -148,85 +141,3 @@ def test_stock_git_reads_it_well(imported: World, tmp_path: Path) -> None:
     clone = World(tmp_path / "clone")
     assert clone.git("status", "--porcelain") == ""
     assert len([path for path in clone.files("HEAD") if path.startswith("dataset/")]) == 194
-
-
-def history(data: Path) -> Iterator[dict[str, Any]]:
-    with gzip.open(data / "image-history.jsonl.gz", "rb") as lines:
-        for line in lines:
-            yield parse(line, what="the history", max_bytes=None)
-
-
-def own(category: str) -> str:
-    return f"replay_{category}"
-
-
-def replay(world: World, data: Path, count: int | None) -> dict[str, dict[str, Any]]:
-    """Propose, approve and apply the first *count* lines of the history; gives the state that they lead to."""
-    state: dict[str, dict[str, Any]] = {}
-    for number, line in enumerate(history(data)):
-        if number == count:
-            break
-        changes = [change for change in line["changes"] if change["category"] != "lora"]
-        for change in changes:
-            category = change["category"]
-            if category not in state:
-                state[category] = {}
-                world.add_category(own(category))
-            records = state[category]
-            assert same(records.get(change["name"]), change["before"])
-            if change["after"] is None:
-                del records[change["name"]]
-            else:
-                records[change["name"]] = change["after"]
-        if changes:
-            world.clock.now = max(world.clock.now, line["author_time"])
-            step(world, changes, line["subject"] or "without a subject")
-    return state
-
-
-def step(world: World, changes: list[dict[str, Any]], subject: str) -> None:
-    """One line of the history: a bulk, a batch titled with the subject, an apply."""
-    ordered = sorted(changes, key=lambda change: change["op"] != "delete")  # a rename frees the old name first
-    lines = [
-        BulkLine(n, Request(c["op"], own(c["category"]), c["name"], c["after"], subject, ("*",)))
-        for n, c in enumerate(ordered, 1)
-    ]
-    result = propose_bulk(world.context("carol#2"), lines, atomic=True)
-    assert result.errors == []
-    assert len(result.change_ids) == len(changes)
-    picks = [Pick(number) for number in result.change_ids]
-    batch = review_changes(world.context("arthur#3"), picks, (), title=subject)
-    answer = apply_changes(world.context("arthur#3"), (), batch_id=batch["batch_id"])
-    assert [row["change_id"] for row in answer["applied"]] == result.change_ids
-
-
-def agrees(world: World, state: dict[str, dict[str, Any]]) -> None:
-    for category, records in state.items():
-        found = get_category(world.context(), own(category))
-        assert found.keys() == records.keys(), category
-        for name, record in records.items():
-            assert same(found[name], record), (category, name)
-
-
-def test_the_first_hundred_lines_of_history_replay_record_by_record(real_data: Path, tmp_path: Path) -> None:
-    world = World.make(tmp_path / "world.git", bare=True, empty=True)
-    state = replay(world, real_data, 100)
-    assert sum(map(len, state.values())) > 20
-    agrees(world, state)
-    titles = world.git("log", "--first-parent", "--format=%s", "main")
-    subjects = [line["subject"] for _, line in zip(range(100), history(real_data), strict=False) if line["subject"]]
-    assert sum(subject in titles for subject in set(subjects)) > 50
-    assert world.run("doctor").ok().json == {"findings": []}
-    world.git("fsck", "--strict", "--no-dangling")
-
-
-@pytest.mark.long
-def test_the_whole_history_replays_to_the_published_files(real_data: Path, tmp_path: Path) -> None:
-    world = World.make(tmp_path / "world.git", bare=True, empty=True)
-    state = replay(world, real_data, None)
-    agrees(world, state)
-    for category, count in COUNTS.items():
-        assert same(state[category], legacy_file(real_data, category)), category
-        assert len(state[category]) == count
-    assert world.run("doctor").ok().json == {"findings": []}
-    world.git("fsck", "--strict", "--no-dangling")

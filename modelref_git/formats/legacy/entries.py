@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from modelref_git.errors import Invalid, Problem
-from modelref_git.formats import legacy_checks, legacy_profile
-from modelref_git.formats import legacy_rules as rules
 from modelref_git.formats.exact import identical
-from modelref_git.formats.legacy_remainder import remainder_of, to_legacy
+from modelref_git.formats.legacy import checks as legacy_checks
+from modelref_git.formats.legacy import profile as legacy_profile
+from modelref_git.formats.legacy import rules
+from modelref_git.formats.legacy.remainder import remainder_of, to_legacy
 from modelref_git.formats.scan import oversize, scan
 from modelref_git.records import json_text, pointer
 from modelref_git.records.codec import REMAINDER
+from modelref_git.records.values import UNKNOWN_HASH
 
 __all__ = ["LegacyEntry", "LegacyFile", "read_category", "to_legacy"]
 
@@ -93,7 +95,7 @@ def _entry(category: str, key: str, value: Any, line: int, too_large: list[Probl
         return LegacyEntry(key, None, tuple(problems), (), line)
     warnings = legacy_checks.remarks(category, key, value)
     try:
-        record, aside = _stored(category, convert(category, value), open_values)
+        record, aside = stored(category, convert(category, value), open_values)
     except Invalid as error:
         problems = [Problem(detail["path"], detail["message"], detail["rule"]) for detail in error.details]
         return LegacyEntry(key, None, tuple(problems), tuple(warnings), line)
@@ -152,7 +154,7 @@ def _download(item: Mapping[str, Any], address: Any) -> dict[str, Any]:
     download = {
         "file_name": item["path"],
         "file_url": address if isinstance(address, str) else "",
-        "sha256sum": sha256sum if isinstance(sha256sum, str) else rules.UNKNOWN_HASH,
+        "sha256sum": sha256sum if isinstance(sha256sum, str) else UNKNOWN_HASH,
         # The old converter looks for the host in the path, where it never is; its readers expect the result.
         "known_slow_download": "civitai" in item["path"],
     }
@@ -160,8 +162,8 @@ def _download(item: Mapping[str, Any], address: Any) -> dict[str, Any]:
     return download | {name: value for name, value in named.items() if isinstance(value, str)}
 
 
-def _stored(category: str, record: dict[str, Any], open_values: bool) -> tuple[dict[str, Any], list[Problem]]:
-    """The stored form of *record*, and a remark on each field that had to be left out of it.
+def stored(category: str, record: dict[str, Any], open_values: bool) -> tuple[dict[str, Any], list[Problem]]:
+    """The stored form of a *record* that ``convert`` gave, and a remark on each field that had to be left out of it.
 
     A field whose value v2 refuses is no reason to refuse an entry that old clients read: the remainder keeps it. But
     what a record is known and filtered by must be right.

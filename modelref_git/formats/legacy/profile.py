@@ -23,14 +23,14 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any, Final
 
-from modelref_git.errors import Invalid
+from modelref_git.errors import Invalid, Problem
 from modelref_git.formats.exact import identical, number_text
 from modelref_git.formats.scan import Layout, scan
-from modelref_git.records import codec, json_text
+from modelref_git.records import codec, json_text, pointer
 
 NEW_FILE: Final[Mapping[str, Any]] = {
     "indent": "    ",
@@ -103,9 +103,40 @@ def decode(data: bytes) -> dict[str, Any]:
     """The profile that ``encode`` wrote.
 
     Raises:
-        Invalid: it is not strict JSON, or no object.
+        Invalid: it is not strict JSON, no object, or has members that ``encode`` would not have written.
     """
-    return codec.decode(data, what="the format profile")
+    what = "the format profile"
+    profile = codec.decode(data, what=what)
+    wrong = [name for name, value in profile.items() if not _CHECKS.get(name, _anything)(value)]
+    if wrong:
+        problems = [Problem(pointer.join((name,)), "an import does not write this", "legacy.profile") for name in wrong]
+        raise Invalid.of(what, problems)
+    return profile
+
+
+def _anything(_value: Any) -> bool:
+    return True
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_space(value: Any) -> bool:
+    return isinstance(value, str) and not value.strip(" \t\r\n")
+
+
+def _is_map_of(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(map(check, value.values()))
+
+
+_CHECKS: Final[Mapping[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(("indent", "eol", "start", "close", "end", "empty"), _is_space),
+    **dict.fromkeys(("ascii", "final_newline", "exact"), _is_flag),
+    "before": _is_map_of(_is_space),
+    "verbatim": _is_map_of(lambda value: isinstance(value, str)),
+}
+"""What the members of a profile must be, or a file written with it would be no JSON."""
 
 
 def _regular(text: str) -> dict[str, Any]:

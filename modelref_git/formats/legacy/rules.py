@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from modelref_git.records.values import UNKNOWN_HASH
+
 IMAGE: Final = "image_generation"
 CATEGORIES: Final = (
     "blip",
@@ -21,7 +23,6 @@ CATEGORIES: Final = (
     IMAGE,
     "miscellaneous",
 )
-UNKNOWN_HASH: Final = "FIXME"
 
 _IMAGE_ORDER: Final = (
     *("name", "baseline", "optimization", "type", "inpainting", "description", "tags", "showcases"),

@@ -24,10 +24,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from modelref_git.formats import legacy_rules as rules
 from modelref_git.formats.exact import identical
+from modelref_git.formats.legacy import rules
 from modelref_git.records import pointer
 from modelref_git.records.codec import REMAINDER
+from modelref_git.records.values import UNKNOWN_HASH
 
 
 def to_legacy(category: str, key: str, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def _config(category: str, key: str, record: Mapping[str, Any], remainder: Mappi
 
 def _md5sum(download: Mapping[str, Any], sums: Mapping[str, Any]) -> Any:
     kept = sums.get(download["file_name"], {})
-    same_file = kept.get("sha256sum", rules.UNKNOWN_HASH) == download.get("sha256sum", rules.UNKNOWN_HASH)
+    same_file = kept.get("sha256sum", UNKNOWN_HASH) == download.get("sha256sum", UNKNOWN_HASH)
     return kept.get("md5sum") if same_file else None
 
 
@@ -122,9 +123,9 @@ def _sums(record: Mapping[str, Any], items: list[dict[str, Any]]) -> dict[str, A
     known = {item["path"]: item["md5sum"] for item in items if isinstance(item.get("path"), str) and "md5sum" in item}
     sums: dict[str, Any] = {}
     for download in record["config"]["download"]:
-        name, sha256sum = download["file_name"], download.get("sha256sum", rules.UNKNOWN_HASH)
+        name, sha256sum = download["file_name"], download.get("sha256sum", UNKNOWN_HASH)
         if name in known and isinstance(known[name], str):
-            guard = {} if sha256sum == rules.UNKNOWN_HASH else {"sha256sum": sha256sum}
+            guard = {} if sha256sum == UNKNOWN_HASH else {"sha256sum": sha256sum}
             sums[name] = {**guard, "md5sum": known[name]}
     return sums
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelref_git.errors import Invalid
-from modelref_git.formats.legacy_profile import decode, encode, path_of, profile_of, write
+from modelref_git.formats.legacy.profile import decode, encode, path_of, profile_of, write
 from modelref_git.records import json_text
 
 FILES = (
