@@ -16,7 +16,7 @@ from modelref_git.errors import Invalid
 @click.option(
     "--format",
     "layout",
-    type=click.Choice(["auto", "legacy", "v2", "jsonl"]),
+    type=click.Choice(["auto", "legacy", "v2", "jsonl", "queue"]),
     default="auto",
     show_default=True,
     help="The layout of the source; auto looks at it.",
@@ -32,7 +32,7 @@ from modelref_git.errors import Invalid
 def command(
     app: App,
     source: Path,
-    layout: Literal["auto", "legacy", "v2", "jsonl"],
+    layout: Literal["auto", "legacy", "v2", "jsonl", "queue"],
     category: str | None,
     as_proposals: bool,
     prune: bool,
@@ -45,6 +45,9 @@ def command(
 
     Into empty categories they go at once, in one commit on main. A category that has records takes changes by
     --as-proposals.
+
+    With --format queue, the state of the upstream service's queue: a folder with its changes.json, index.json and audit
+    lines. It comes in as it is, into a queue that no change was ever in.
     """
     from modelref_git.operations.import_records import ImportOptions, import_source
 

@@ -81,5 +81,7 @@ def find_change(queue: StoredQueue, change_id: int) -> Change:
     if change is None:
         last = queue.header.last_change_id
         hint = f"the newest change is {last}; `modelref-git changes` lists them" if last else "the queue is empty"
+        if 0 < change_id <= last:  # the import of the queue skipped it
+            hint = f"`modelref-git audit events --change {change_id}` tells what is known of it"
         raise NotFound(f"there is no change {change_id}", hint=hint)
     return change

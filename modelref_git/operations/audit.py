@@ -6,15 +6,17 @@ The queue's part is folded from its events, the dataset's is read off the histor
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Iterator
+from typing import Any, Final
 
 from modelref_git.errors import NotFound
+from modelref_git.operations.answers import payload
 from modelref_git.operations.audit_events import read_event
 from modelref_git.operations.context import Context
 from modelref_git.proposals.audit import DOMAIN, AuditFold, BatchStory
-from modelref_git.proposals.events import APPLY
+from modelref_git.proposals.events import APPLY, DELETE, UPDATE
 from modelref_git.proposals.header import APPLIED, PENDING, POLICY
+from modelref_git.proposals.queue import Change
 from modelref_git.records import codec
 from modelref_git.records.diff import field_diffs, is_critical, net_operation
 from modelref_git.store.dataset import DatasetTree
@@ -78,7 +80,8 @@ def audit_batch(ctx: Context, batch_id: int) -> dict[str, Any]:
 def audit_net_changes(ctx: Context, batch_id: int) -> dict[str, Any]:
     """What a batch did to the dataset, by the trees before and after it: a BatchNetChangeResponse.
 
-    A batch that is not applied has done nothing yet.
+    A batch that is not applied has done nothing yet. Of one that was applied before the queue was imported only its
+    payloads are known: what a create made and a delete took, and what an update made, but not of what.
 
     Raises:
         NotFound: there is no batch with that number.
@@ -91,7 +94,9 @@ def audit_net_changes(ctx: Context, batch_id: int) -> dict[str, Any]:
         }
         trees, changed = _applied(view, index, batch_id)
     rows: list[dict[str, Any]] = []
-    if trees is not None:
+    if trees is None:
+        rows = list(_before_the_import(ctx, view, batch_id))
+    else:
         before, after = trees
         keys = sorted(asked | changed.keys())
         rows = [_net_change(before, after, key, _states(before, after, key, changed)) for key in keys]
@@ -109,6 +114,29 @@ def audit_net_changes(ctx: Context, batch_id: int) -> dict[str, Any]:
         "has_critical_changes": any(row["is_critical"] for row in rows),
         "generated_at": ctx.clock(),
     }
+
+
+def _before_the_import(ctx: Context, view: View, batch_id: int) -> Iterator[dict[str, Any]]:
+    """The net changes of a batch that was applied before the queue was imported, as far as payloads tell them."""
+    batch = view.queue.batch(batch_id)
+    changes = (view.queue.change(number) or view.queue.purged(number) for number in (batch.changes if batch else ()))
+    asked: dict[_Key, list[Change]] = {}
+    for change in changes:
+        if change is not None and change.status == APPLIED and change.is_imported:
+            asked.setdefault((change.category, change.model_name), []).append(change)
+    if any(rows[0].operation == UPDATE for rows in asked.values()):
+        ctx.warn(f"batch {batch_id} was applied before the queue was imported: its updates do not tell of what")
+    for key in sorted(asked):
+        first, last = asked[key][0], asked[key][-1]
+        before = payload(view.objects, first) if first.operation == DELETE else None
+        after = payload(view.objects, last) if last.operation != DELETE else None
+        known = first.operation != UPDATE
+        row = _net_change(view.dataset(), view.dataset(), key, (before, after if known else None))
+        yield row if known else {**row, "net_operation": _UNKNOWN[after is None], "after_state": after}
+
+
+_UNKNOWN: Final = {True: "deleted", False: "modified"}
+"""What an update, and what came after it in its batch, did to a record, where the state before it is not known."""
 
 
 def _fold(view: View, index: Index, changes: Collection[int], batches: Collection[int] = ()) -> AuditFold:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from modelref_git.operations.context import Context
 from modelref_git.proposals import events
-from modelref_git.proposals.audit import event_row
+from modelref_git.proposals.audit import event_row, past_row
 from modelref_git.proposals.events import Event, Proposal
 from modelref_git.store import log
 from modelref_git.store.index import Index
@@ -34,20 +34,37 @@ class EventFilters:
 def list_events(ctx: Context, filters: EventFilters) -> Iterator[dict[str, Any]]:
     """The queue's lifecycle events, oldest first: PendingQueueAuditEvents with their commits."""
     view = ctx.view()
+    given: dict[str, Any] = {
+        "change_id": filters.change_id,
+        "batch_id": filters.batch_id,
+        "actor": filters.actor.rpartition("#")[2] if filters.actor is not None else None,
+        "actions": filters.actions,
+        "since": filters.since,
+        "until": filters.until,
+    }
     with Index(view) as index:
-        found = index.events(
-            change_id=filters.change_id,
-            batch_id=filters.batch_id,
-            actor=filters.actor.rpartition("#")[2] if filters.actor is not None else None,
-            actions=filters.actions,
-            since=filters.since,
-            until=filters.until,
-        )
+        found = index.events(**given)
+        past = index.past_events(**given)
     wanted: dict[str, set[int]] = {}
     for event_id, commit in found:
         wanted.setdefault(commit, set()).add(event_id)
+    # There is one import of a queue at most: what it brings is told before it, and after what was here before.
+    first = past[0][0] if past else 0
     for commit, event_ids in wanted.items():
+        if past and min(event_ids) >= first:
+            yield from _past_rows(view, past)
+            past = []
         yield from _rows(view, commit, event_ids)
+    if past:
+        yield from _past_rows(view, past)
+
+
+def _past_rows(view: View, found: Sequence[tuple[int, str, int]]) -> Iterator[dict[str, Any]]:
+    commit = found[0][1]
+    brought = read_event(view, commit).brought
+    for _, _, place in found:
+        if brought is not None:
+            yield {**past_row(brought.events[place - 1]), "commit": commit}
 
 
 def _rows(view: View, commit: str, event_ids: Collection[int]) -> Iterator[dict[str, Any]]:
@@ -67,6 +84,8 @@ def _rows(view: View, commit: str, event_ids: Collection[int]) -> Iterator[dict[
 def read_event(view: View, commit: str, wanted: Collection[int] = ()) -> Event:
     """The event in a commit of the queue log; of its proposals, those of the *wanted* changes are read.
 
+    What the import of a queue brings is read too.
+
     Raises:
         IntegrityFailure: the commit is no event.
     """
@@ -78,4 +97,4 @@ def read_event(view: View, commit: str, wanted: Collection[int] = ()) -> Event:
         log.read_proposal(view.store, proposal.commit, blobs=blobs) if change_id in wanted else proposal
         for change_id, proposal in zip(event.change_ids, event.proposals, strict=False)
     )
-    return replace(event, proposals=proposals)
+    return log.with_brought(view.store, replace(event, proposals=proposals))

@@ -11,6 +11,7 @@ from modelref_git.operations.answers import METADATA, STAMPS, without_stamps
 from modelref_git.operations.checking.weighing import Finding, check_waivers, found_in_change, refuse
 from modelref_git.operations.context import Person
 from modelref_git.operations.judging import require
+from modelref_git.proposals.actors import Actor
 from modelref_git.proposals.config import DatasetConfig
 from modelref_git.proposals.events import BY_IMPORT, CREATE, DELETE, ENQUEUE, Proposal
 from modelref_git.proposals.folds.asked import queued
@@ -40,6 +41,8 @@ class Request:
     """Whether an import asks: its records bring their legacy remainder and keep their source's stamps."""
     asked_at: int | None = None
     """The time of the stamps and of the author's line; the step's unless given, as by a rebase without an edit."""
+    requested_by: Actor | None = None
+    """Who asked, where that is not the caller: somebody at the service from which a queue is imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,7 @@ def checked_record(
     warnings = tuple(one for one in found if one.severity == "warning")
     if not request.importing and request.category in CATEGORIES and schema.has_metadata:
         asked_at = request.asked_at if request.asked_at is not None else step.time
-        record["metadata"] = _stamped(asked_at, record.get("metadata"), old, person)
+        record["metadata"] = _stamped(asked_at, record.get("metadata"), old, request.requested_by or person.actor)
     return record, waived, warnings
 
 
@@ -210,17 +213,17 @@ def _carry_remainder(record: dict[str, Any], old: dict[str, Any] | None) -> list
     return []
 
 
-def _stamped(asked_at: int, given: Any, old: dict[str, Any] | None, person: Person) -> dict[str, Any]:
+def _stamped(asked_at: int, given: Any, old: dict[str, Any] | None, asker: Actor) -> dict[str, Any]:
     """The ``metadata`` with who and when: values in the body are replaced, a live record's ``created_*`` kept."""
     stamps: dict[str, Any] = dict(given) if isinstance(given, dict) else {}
     for key in STAMPS:
         stamps.pop(key, None)
     live = (old or {}).get("metadata")
     if old is None:
-        stamps |= {"created_at": asked_at, "created_by": str(person.actor)}
+        stamps |= {"created_at": asked_at, "created_by": str(asker)}
     elif isinstance(live, dict):
         stamps |= {key: live[key] for key in ("created_at", "created_by") if key in live}
-    return stamps | {"updated_at": asked_at, "updated_by": str(person.actor)}
+    return stamps | {"updated_at": asked_at, "updated_by": str(asker)}
 
 
 def _left(dataset: DatasetTree, category: str, name: str, leaving: Container[tuple[str, str]]) -> str | None:
@@ -292,8 +295,9 @@ def _commit(
     base = dataset.commit or step.main
     note = (request.note or "").strip() or None
     origin = BY_IMPORT if request.importing else None
-    made = Proposal(request.operation, request.category, name, person.actor, note, "", base, live, blob, origin)
-    author = step.author(person.actor, person.email)
+    asker = request.requested_by or person.actor
+    made = Proposal(request.operation, request.category, name, asker, note, "", base, live, blob, origin)
+    author = step.author(asker, person.email if request.requested_by is None else "")
     if request.asked_at is not None:
         author = replace(author, time=request.asked_at)
     return replace(made, commit=step.commit(editor.write(), [base], author, made.message()))

@@ -14,6 +14,7 @@ from modelref_git.formats.legacy import profile as legacy_profile
 from modelref_git.formats.source_readers import new_profile_files
 from modelref_git.formats.source_types import ImportSource, SourceCategory, SourceEntry
 from modelref_git.formats.sources import read_source
+from modelref_git.formats.upstream.files import looks_like_queue
 from modelref_git.operations.administrative import append_administrative
 from modelref_git.operations.answers import STAMPS
 from modelref_git.operations.checking.weighing import check_waivers, weighed
@@ -43,7 +44,7 @@ Progress = Callable[[], None]
 class ImportOptions:
     """How a source is taken in."""
 
-    format: Literal["auto", "legacy", "v2", "jsonl"] = "auto"
+    format: Literal["auto", "legacy", "v2", "jsonl", "queue"] = "auto"
     category: str | None = None
     as_proposals: bool = False
     prune: bool = False
@@ -64,6 +65,10 @@ def import_source(
         Forbidden: the caller may not.
     """
     check_waivers(options.allow)
+    if options.format == "queue" or (options.format == "auto" and looks_like_queue(path)):
+        from modelref_git.operations.import_queue import import_queue
+
+        return import_queue(ctx, path, options, progress=progress)
     known = tuple(ctx.view().dataset().config.categories)
     # The values are left open here: the dataset's own schemas judge them below.
     source = read_source(

@@ -77,6 +77,11 @@ def _applied(step: Step, batch_id: int) -> Batch:
             f"batch {batch_id} is {batch.status}, only an applied one can be reverted",
             hint=f"what it holds is seen with `modelref-git changes --batch {batch_id}`",
         )
+    if not batch.merges:
+        raise WrongState(
+            f"batch {batch_id} was applied before the queue was imported: what it did to records is not known here",
+            hint=f"`modelref-git audit net-changes {batch_id}` tells what is known; propose the updates by hand",
+        )
     return batch
 
 

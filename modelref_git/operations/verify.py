@@ -138,6 +138,11 @@ def _events(
             report.count(oid, event)
             case = EventCase(store, commit, event, parent, genesis, mains)
             report.findings += judge(EVENT_RULES, case, oid, event.first_id)
+            if event.imported is not None:
+                report.notes.append(
+                    f"event {event.first_id} imported a queue: what was done before rests on the word of {event.actor} "
+                    "and on the source that they gave"
+                )
             _follow(mains, event)
         genesis = genesis or oid
         parent = commit

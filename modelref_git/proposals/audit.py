@@ -10,9 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from modelref_git.proposals import events
+from modelref_git.proposals.brought import Brought, PastEvent
 from modelref_git.proposals.events import Event, Proposal
 from modelref_git.proposals.folds import asked
+from modelref_git.proposals.folds.imported import batches_of, gone
 from modelref_git.proposals.header import APPLIED, APPROVED, PENDING, REJECTED
+from modelref_git.proposals.queue import Change
+from modelref_git.proposals.spans import text_of
 
 DOMAIN: Final = "v2"
 """What the audit views call the form of the records."""
@@ -42,6 +46,7 @@ def event_row(event: Event, event_id: int, change_id: int | None, about: Proposa
 def payload(event: Event, change_id: int | None, about: Proposal | None) -> dict[str, Any]:
     """The fields of one part of an event, nulls left out; see :func:`event_row`."""
     row: dict[str, Any] = {"action": event.action}
+    joins = event.is_of_batch(change_id)
     if event.action == events.BATCH_SPLIT:
         row |= {
             "original_batch_id": event.batch_id,
@@ -51,20 +56,24 @@ def payload(event: Event, change_id: int | None, about: Proposal | None) -> dict
         }
     else:
         row["change_id"] = change_id
-        if about is not None and event.action in (events.ENQUEUE, events.REBASE):
+        if about is not None and event.action in (events.ENQUEUE, events.REBASE, events.IMPORT):
             row |= {"operation": about.operation, "category": about.category, "model": about.name}
         if about is not None and event.action == events.PURGE:
             row |= {"category": about.category, "model": about.name, "requested_by": about.requestor.id}
             row["purged_by_username"] = str(event.actor)
         row |= {
             "waived": [rule for number, rule in event.waived if number in (0, change_id)] or None,
-            "batch_id": event.batch_id,
-            "batch_title": event.title if event.action != events.APPLY else None,
+            "batch_id": event.batch_id if joins else None,
+            "batch_title": event.title if joins and event.action != events.APPLY else None,
             "reason": event.reason,
             "superseded_by": event.superseded_by,
             "job_id": event.job_id,
             "main": event.main,
             "stranger": event.stranger,
+            "imported": event.imported,
+            "skipped_changes": text_of(event.skipped_changes) or None,
+            "skipped_batches": text_of(event.skipped_batches) or None,
+            "skipped_events": text_of(event.skipped_events) or None,
             "note": event.note,
         }
     row |= {
@@ -74,6 +83,18 @@ def payload(event: Event, change_id: int | None, about: Proposal | None) -> dict
         "attested_by": str(event.attested_by) if event.attested_by is not None else None,
     }
     return {key: value for key, value in row.items() if value is not None}
+
+
+def past_row(past: PastEvent) -> dict[str, Any]:
+    """An event from before the queue was imported as a PendingQueueAuditEvent, which says that it is one."""
+    return {
+        "event_id": past.event_id,
+        "timestamp": past.time,
+        "action": past.action,
+        "logical_user_id": past.actor,
+        "payload": dict(past.said),
+        "imported": True,
+    }
 
 
 @dataclass(slots=True)
@@ -164,7 +185,12 @@ class AuditFold:
         self.batches: dict[int, BatchStory] = {}
 
     def add(self, event: Event) -> None:
-        """Take in the next event. Its proposals of wanted changes must have been read, those of a rebase with blobs."""
+        """Take in the next event. What it brings, and its proposals of wanted changes, must have been read.
+
+        Those of a rebase must have been read with their blobs.
+        """
+        if event.brought is not None:
+            self._bring(event, event.brought)
         for place, (event_id, change_id) in enumerate(event.ids()):
             if change_id is not None and (self._wanted is None or change_id in self._wanted):
                 story = self._story(change_id)
@@ -204,7 +230,36 @@ class AuditFold:
             about = other.proposal if other is not None else None
             story.events.append(event_row(event, event.first_id, first, about))
 
+    def _bring(self, event: Event, brought: Brought) -> None:
+        """Take in a queue from before: its events tell what was done, the changes as they came in what they were."""
+        for past in brought.events:
+            about = dict.fromkeys(number for number, _ in past.about() if number is not None)
+            for story in self._stories(tuple(about)):
+                _tell(story, past)
+        bound = {approval.change_id: (approval.base_blob, approval.blob) for approval in event.approvals}
+        for change in brought.changes:
+            for story in self._stories((change.change_id,)):
+                _set(story, change)
+                story.proposal, story.approved_content = change.proposal, bound.get(change.change_id)
+        applied = {change.change_id for change in brought.changes if change.status == APPLIED}
+        applied |= {number for number, (status, _) in gone(brought).items() if status == APPLIED}
+        for batch in batches_of(brought, event):
+            self.batches[batch.batch_id] = BatchStory(
+                batch.batch_id,
+                batch.title or None,
+                batch.approved_by,
+                batch.approved_at,
+                batch.applied_at,
+                batch.last_event_id or None,
+                approved=set(batch.changes),
+                rejected=set(batch.rejected),
+                applied=applied & set(batch.changes),
+            )
+
     def _propose(self, story: ChangeStory, event: Event, proposal: Proposal, event_id: int) -> None:
+        if event.action == events.IMPORT:
+            story.proposal = proposal
+            return
         if event.action == events.ENQUEUE:
             story.requested_by, story.requested_at = proposal.requestor.id, event.time
         elif story.status == APPROVED and story.approved_content != (proposal.base_blob, proposal.blob):
@@ -282,6 +337,39 @@ class AuditFold:
             new.approved.add(story.change_id)
             story.batch_id = event.new_batch_id
             self._also(story, event)
+
+
+def _tell(story: ChangeStory, past: PastEvent) -> None:
+    """Take an event from before into a change's story."""
+    story.events.append(past_row(past))
+    said = past.said
+    if past.action == events.ENQUEUE:
+        story.operation, story.category, story.model_name = (said.get(k) for k in ("operation", "category", "model"))
+        story.requested_by, story.requested_at = past.actor, past.time
+    elif past.action == events.APPROVE:
+        story.status, story.approved_by, story.approved_at = APPROVED, past.actor, past.time
+    elif past.action == events.REJECT:
+        story.status, story.rejected_by, story.rejected_at = REJECTED, past.actor, past.time
+        story.reject_reason = said.get("reason")
+    elif past.action == events.APPLY:
+        story.status, story.applied_by, story.applied_at = APPLIED, past.actor, past.time
+        story.applied_job_id = said.get("job_id")
+    elif past.action == events.BATCH_SPLIT:
+        story.batch_id = said.get("new_batch_id")
+        return
+    elif past.action == events.PURGE:
+        story.is_purged = True
+        return
+    story.batch_id = said.get("batch_id") or story.batch_id
+    story.batch_title = said.get("batch_title") or story.batch_title
+
+
+def _set(story: ChangeStory, change: Change) -> None:
+    """Let a story tell what its change was when it came in: events can be lost, and can lie."""
+    for name in _CHANGE_FIELDS:
+        if name != "events":
+            setattr(story, name, getattr(change, name))
+    story.is_purged = False
 
 
 _FOLDS: Final = {

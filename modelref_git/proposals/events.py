@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from modelref_git.errors import IntegrityFailure, UsageFault
-from modelref_git.proposals import trailers
+from modelref_git.proposals import spans, trailers
 from modelref_git.proposals.actors import Actor
+from modelref_git.proposals.spans import Span
+
+if TYPE_CHECKING:
+    from modelref_git.proposals.brought import Brought
 
 CREATE: Final = "create"
 UPDATE: Final = "update"
@@ -37,7 +41,7 @@ ADOPT: Final = "adopt"
 DISOWN: Final = "disown"
 
 ADMINISTRATIVE: Final = (INIT, IMPORT, LAYOUT, ADOPT, DISOWN)
-"""Actions that put a commit of their own on ``main``."""
+"""Actions that put a commit of their own on ``main``; the import of a queue alone leaves ``main`` as it is."""
 ACTIONS: Final = (
     *(ENQUEUE, REBASE, WITHDRAW, SUPERSEDE, HOLD, UNHOLD, APPROVE, REJECT, APPLY, BATCH_SPLIT, PURGE),
     *ADMINISTRATIVE,
@@ -119,7 +123,7 @@ class Event:
     change_ids: tuple[int, ...] = ()
     """Ascending. The event of ``change_ids[i]`` has the id ``first_id + i``."""
     proposals: tuple[Proposal, ...] = ()
-    """Of an ``enqueue`` and a ``rebase``: one for each change id."""
+    """Of an ``enqueue``, a ``rebase`` and the import of a queue: one for each change id."""
     waived: tuple[tuple[int, str], ...] = ()
     """Quality rules that were waived: of an ``enqueue`` by change id, of an ``import`` with 0 for its records."""
     approvals: tuple[Approval, ...] = ()
@@ -144,6 +148,15 @@ class Event:
     """The commit that ``main`` moves to."""
     stranger: str | None = None
     """Of ``adopt`` and ``disown``: the commit that other hands put on ``main``."""
+    imported: str | None = None
+    """Of the import of a queue: the commit that keeps its source, and what was read from it."""
+    brought: Brought | None = None
+    """What :attr:`imported` holds, once that is read."""
+    skipped_changes: tuple[Span, ...] = ()
+    """Of the import of a queue: the change ids before the last one that no change has."""
+    skipped_batches: tuple[Span, ...] = ()
+    skipped_events: tuple[Span, ...] = ()
+    """The event ids that the log passes over, because the service that kept the queue before has given them out."""
     attested_by: Actor | None = None
     """The service that wrote the event in the actor's name."""
     note: str | None = None
@@ -166,6 +179,10 @@ class Event:
             yield self.first_id, None
         for number, change_id in enumerate(self.change_ids):
             yield self.first_id + number, change_id
+
+    def is_of_batch(self, change_id: int | None) -> bool:
+        """Whether what the event says of a batch is said of that change: an import brings others besides."""
+        return self.action != IMPORT or any(approval.change_id == change_id for approval in self.approvals)
 
     def message(self, body: Iterable[str] = ()) -> str:
         """The commit message."""
@@ -194,6 +211,10 @@ class Event:
             ("New-Batch-Id", self.new_batch_id),
             ("Superseded-By", self.superseded_by),
             ("Stranger", self.stranger),
+            ("Imported", self.imported),
+            ("Skipped-Changes", spans.text_of(self.skipped_changes) or None),
+            ("Skipped-Batches", spans.text_of(self.skipped_batches) or None),
+            ("Skipped-Events", spans.text_of(self.skipped_events) or None),
             ("Title", self.title),
             ("Reason", self.reason),
             ("Job-Id", self.job_id),
@@ -279,6 +300,10 @@ def decode(oid: str, text: str, time: int) -> Event:
             merges=tuple(many.get("Merge", ())),
             main=single.get("Main"),
             stranger=single.get("Stranger"),
+            imported=single.get("Imported"),
+            skipped_changes=_spans(single, "Skipped-Changes"),
+            skipped_batches=_spans(single, "Skipped-Batches"),
+            skipped_events=_spans(single, "Skipped-Events"),
             attested_by=Actor.parse(single["Attested-By"]) if "Attested-By" in single else None,
             note=single.get("Note"),
             headline=subject.partition(": ")[2],
@@ -297,6 +322,10 @@ def decode(oid: str, text: str, time: int) -> Event:
 
 def _number(rows: dict[str, str], key: str) -> int | None:
     return int(rows[key]) if key in rows else None
+
+
+def _spans(rows: dict[str, str], key: str) -> tuple[Span, ...]:
+    return spans.parse(rows[key]) if key in rows else ()
 
 
 def _waiver(text: str) -> tuple[int, str]:

@@ -12,7 +12,7 @@ from typing import Final
 from modelref_git.errors import IntegrityFailure
 from modelref_git.proposals import events
 from modelref_git.proposals.events import Event
-from modelref_git.proposals.folds import applied, asked, decided
+from modelref_git.proposals.folds import applied, asked, decided, imported
 from modelref_git.proposals.queue import Queue
 
 
@@ -24,8 +24,10 @@ def apply_event(queue: Queue, event: Event) -> None:
         IntegrityFailure: its numbers do not follow those before.
     """
     header = queue.header
-    if event.first_id != header.last_event_id + 1:
+    if event.first_id != imported.next_event_id(header.last_event_id, event):
         raise IntegrityFailure(f"event {event.first_id} does not follow event {header.last_event_id}")
+    for fault in imported.number_faults(header.last_event_id, event):
+        raise IntegrityFailure(f"event {event.first_id}: {fault}")
     queue.header = replace(
         header,
         last_event_id=event.last_id,
@@ -48,7 +50,7 @@ _FOLDS: Final = {
     events.BATCH_SPLIT: applied.batch_split,
     events.PURGE: decided.purge,
     events.INIT: applied.administrative,
-    events.IMPORT: applied.administrative,
+    events.IMPORT: imported.import_anything,
     events.LAYOUT: applied.administrative,
     events.ADOPT: applied.adopt,
     events.DISOWN: applied.disown,

@@ -41,7 +41,9 @@ class Change:
     model_name: str
     operation: str
     commit: str
+    """The proposal; ``""`` for a closed change that came with the import of a queue, which has none."""
     base: str
+    """The ``main`` that it was made against; ``""`` where there is no commit."""
     base_blob: str | None
     blob: str | None
     requested_by: str
@@ -90,7 +92,14 @@ class Change:
     @property
     def requestor(self) -> Actor:
         """Who asked."""
-        return Actor.parse(self.requested_username)
+        # Not all services write names as ours do: what comes before the id is the name, else all of it.
+        name = self.requested_username.removesuffix(f"#{self.requested_by}").strip()
+        return Actor(self.requested_by, name or self.requested_by)
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether the change was closed before the queue was imported: it has no commit in this history."""
+        return not self.commit
 
     @property
     def proposal(self) -> Proposal:
@@ -113,6 +122,9 @@ class Change:
         row: dict[str, Any] = {
             name: value for name in _CHANGE_FIELDS if (value := getattr(self, name)) is not None and value != ()
         }
+        for name in ("commit", "base"):
+            if not row[name]:
+                del row[name]
         if self.waived:
             row["waived"] = list(self.waived)
         if self.approvals:
@@ -125,7 +137,7 @@ class Change:
         try:
             given = tuple(GivenApproval(**item) for item in row.get("approvals", ()))
             lists = {"waived": tuple(row.get("waived", ())), "approvals": given}
-            return cls(**{"base_blob": None, "blob": None, **row, **lists})
+            return cls(**{"commit": "", "base": "", "base_blob": None, "blob": None, **row, **lists})
         except TypeError as error:
             raise IntegrityFailure(f"the state of a change is not readable: {error}") from error
 

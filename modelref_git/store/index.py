@@ -87,32 +87,69 @@ class Index:
             [value for _, value in given if value is not None],
         )
 
+    def past_events(
+        self,
+        *,
+        change_id: int | None = None,
+        batch_id: int | None = None,
+        actor: str | None = None,
+        actions: Sequence[str] = (),
+        since: int | None = None,
+        until: int | None = None,
+    ) -> list[tuple[int, str, int]]:
+        """``(first id, queue commit, place)`` of the events that an import of a queue brought, oldest first.
+
+        The first two say which import it was, *place* which of its events, from 1 on. The filters are those of
+        :meth:`events`.
+        """
+        given = (
+            ("place > ?", 0),
+            ("first_id <= ?", self.last_event),
+            ("change_id = ?", change_id),
+            ("batch_id = ?", batch_id),
+            ("past.actor = ?", actor),
+            ("past.action IN (SELECT value FROM json_each(?))", json.dumps(actions) if actions else None),
+            ("past.time >= ?", since),
+            ("past.time <= ?", until),
+        )
+        where = " AND ".join(test for test, value in given if value is not None)
+        return self._rows(
+            f"SELECT DISTINCT first_id, oid, place FROM past JOIN steps USING (first_id) WHERE {where} "  # noqa: S608 - the tests are ours
+            "ORDER BY first_id, place",
+            [value for _, value in given if value is not None],
+        )
+
     def commits_about(self, change_ids: Iterable[int] = (), batch_ids: Iterable[int] = ()) -> list[str]:
         """The queue commits that tell of any of the changes or batches, oldest first."""
         rows = self._rows(
             "SELECT first_id, oid FROM steps JOIN "
             "(SELECT first_id FROM about WHERE change_id IN (SELECT value FROM json_each(?)) AND event_id <= ? UNION "
-            "SELECT first_id FROM about WHERE batch_id IN (SELECT value FROM json_each(?)) AND event_id <= ?) "
+            "SELECT first_id FROM about WHERE batch_id IN (SELECT value FROM json_each(?)) AND event_id <= ? UNION "
+            "SELECT first_id FROM past WHERE change_id IN (SELECT value FROM json_each(?)) AND first_id <= ? UNION "
+            "SELECT first_id FROM past WHERE batch_id IN (SELECT value FROM json_each(?)) AND first_id <= ?) "
             "USING (first_id) ORDER BY first_id",
-            [json.dumps(list(change_ids)), self.last_event, json.dumps(list(batch_ids)), self.last_event],
+            [json.dumps(list(change_ids)), self.last_event, json.dumps(list(batch_ids)), self.last_event] * 2,
         )
         return [row[1] for row in rows]
 
     def members(self, batch_ids: Iterable[int]) -> set[int]:
         """The changes that were ever in one of the batches, or rejected with it."""
         rows = self._rows(
-            "SELECT DISTINCT change_id FROM about WHERE batch_id IN (SELECT value FROM json_each(?)) "
-            "AND change_id IS NOT NULL AND event_id <= ?",
-            [json.dumps(list(batch_ids)), self.last_event],
+            "SELECT change_id FROM about WHERE batch_id IN (SELECT value FROM json_each(?)) "
+            "AND change_id IS NOT NULL AND event_id <= ? UNION "
+            "SELECT change_id FROM past WHERE batch_id IN (SELECT value FROM json_each(?)) "
+            "AND change_id IS NOT NULL AND first_id <= ?",
+            [json.dumps(list(batch_ids)), self.last_event] * 2,
         )
         return {row[0] for row in rows}
 
     def batches(self, below: int | None, limit: int) -> list[int]:
         """The numbers of at most *limit* batches, descending; with *below*, of those under it."""
         rows = self._rows(
-            "SELECT DISTINCT batch_id FROM about WHERE batch_id IS NOT NULL AND batch_id < ? AND event_id <= ? "
+            "SELECT batch_id FROM about WHERE batch_id IS NOT NULL AND batch_id < ? AND event_id <= ? UNION "
+            "SELECT batch_id FROM past WHERE batch_id IS NOT NULL AND batch_id < ? AND first_id <= ? "
             "ORDER BY batch_id DESC LIMIT ?",
-            [below if below is not None else 2**62, self.last_event, limit],
+            [*[below if below is not None else 2**62, self.last_event] * 2, limit],
         )
         return [row[0] for row in rows]
 

@@ -148,11 +148,12 @@ def _add_steps(db: sqlite3.Connection, view: View) -> None:
     if db.execute("SELECT 1 FROM steps WHERE oid = ?", (view.head,)).fetchone():
         return
     last = db.execute("SELECT oid FROM steps ORDER BY first_id DESC LIMIT 1").fetchone()
-    steps, about, met = index_rows.steps_after(view, last[0] if last else None)
+    steps, about, past, met = index_rows.steps_after(view, last[0] if last else None)
     if last and not met:  # another history than the one that was indexed
-        _clear(db, "steps", "about", "commits", "records")
+        _clear(db, "steps", "about", "past", "commits", "records")
     db.executemany("INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?)", steps)
     db.executemany("INSERT INTO about VALUES (?, ?, ?, ?)", about)
+    db.executemany("INSERT INTO past VALUES (?, ?, ?, ?, ?, ?, ?)", past)
 
 
 def _add_commits(db: sqlite3.Connection, view: View) -> None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 from modelref_git.errors import IntegrityFailure
 from modelref_git.proposals import trailers
 from modelref_git.store.dataset import changed_records
-from modelref_git.store.log import View
+from modelref_git.store.log import View, with_brought
 from modelref_git.store.objects import Commit, ObjectBuffer
 
 if TYPE_CHECKING:
     from modelref_git.proposals.events import Event
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """The version of the tables. An index of any other is made anew."""
 APPLICATION: Final = 0x6D726978
 """Tells SQLite's own files apart: ours say this in their header."""
@@ -31,6 +31,13 @@ CREATE TABLE about (event_id INTEGER NOT NULL, first_id INTEGER NOT NULL, change
 CREATE INDEX about_by_event ON about (event_id);
 CREATE INDEX about_by_change ON about (change_id, event_id) WHERE change_id IS NOT NULL;
 CREATE INDEX about_by_batch ON about (batch_id, event_id) WHERE batch_id IS NOT NULL;
+CREATE TABLE past (
+    first_id INTEGER NOT NULL, place INTEGER NOT NULL, change_id INTEGER, batch_id INTEGER,
+    action TEXT, actor TEXT, time INTEGER
+);
+CREATE INDEX past_by_place ON past (first_id, place);
+CREATE INDEX past_by_change ON past (change_id) WHERE change_id IS NOT NULL;
+CREATE INDEX past_by_batch ON past (batch_id) WHERE batch_id IS NOT NULL;
 CREATE TABLE commits (position INTEGER PRIMARY KEY, oid TEXT NOT NULL UNIQUE, first_id INTEGER NOT NULL);
 CREATE INDEX commits_by_event ON commits (first_id);
 CREATE TABLE records (
@@ -43,6 +50,8 @@ CREATE INDEX records_by_position ON records (position);
 """
 ``steps``    one row a commit of ``queue``: the ids of its events, and where it moved ``main``
 ``about``    one row for each change and batch that an event speaks of; an event has at least one
+``past``     what the import of a queue, the event ``first_id``, brings: one row for each change and batch that an event
+             of before speaks of, which is the event at that place from 1 on; with place 0, one for each change
 ``commits``  the first parents of ``main`` from the first on, each with the first id of the event it belongs to
 ``records``  what a commit of ``main`` did to a record: its blob before and after, and the changes that a batch merged
 """
@@ -50,10 +59,10 @@ CREATE INDEX records_by_position ON records (position);
 Row = tuple[Any, ...]
 
 
-def steps_after(view: View, last: str | None) -> tuple[list[Row], list[Row], bool]:
-    """The rows of ``steps`` and ``about`` for what came after the queue commit *last*, oldest first.
+def steps_after(view: View, last: str | None) -> tuple[list[Row], list[Row], list[Row], bool]:
+    """The rows of ``steps``, ``about`` and ``past`` for what came after the queue commit *last*, oldest first.
 
-    The third value says whether *last* was met; if not, the rows are those of the whole log.
+    The last value says whether *last* was met; if not, the rows are those of the whole log.
 
     Raises:
         IntegrityFailure: a commit of the log is no event.
@@ -62,24 +71,37 @@ def steps_after(view: View, last: str | None) -> tuple[list[Row], list[Row], boo
 
     steps: list[Row] = []
     about: list[Row] = []
+    past: list[Row] = []
     for commit in view.store.first_parents(view.head):
         if commit.id == last:
-            return steps[::-1], about[::-1], True
+            return steps[::-1], about[::-1], past[::-1], True
         event = events.decode(commit.id, commit.message, commit.committer.time)
         steps.append((event.first_id, event.last_id, commit.id, event.action, event.actor.id, event.time, event.main))
         about += reversed(list(about_rows(event)))
-    return steps[::-1], about[::-1], False
+        past += reversed(list(past_rows(with_brought(view.store, event))))
+    return steps[::-1], about[::-1], past[::-1], False
 
 
 def about_rows(event: Event) -> Iterator[Row]:
     """The rows of ``about`` for one event: its parts, and whom it speaks of besides."""
     first = event.first_id
     for event_id, change_id in event.ids():
-        yield event_id, first, change_id, event.batch_id
+        yield event_id, first, change_id, event.batch_id if event.is_of_batch(change_id) else None
     for change_id in event.reassigned:
         yield first, first, change_id, event.new_batch_id
     for change_id in event.returned:
         yield first, first, change_id, event.batch_id
+
+
+def past_rows(event: Event) -> Iterator[Row]:
+    """The rows of ``past`` for one event: what it brings, if it is the import of a queue."""
+    if event.brought is None:
+        return
+    for change in event.brought.changes:
+        yield event.first_id, 0, change.change_id, change.batch_id, None, None, None
+    for place, past in enumerate(event.brought.events, 1):
+        for change_id, batch_id in past.about():
+            yield event.first_id, place, change_id, batch_id, past.action, past.actor, past.time
 
 
 def commits_after(db: sqlite3.Connection, view: View, last: str | None) -> tuple[list[Row], list[list[Row]], bool]:

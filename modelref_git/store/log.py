@@ -201,13 +201,14 @@ class Step:
             body: lines for people.
         """
         from modelref_git.proposals import lifecycle
+        from modelref_git.proposals.folds import imported
 
         self._check_key(event.actor)
         signer = self._signer  # by the policy before the event
         header = self.queue.header
         event = replace(
             event,
-            first_id=header.last_event_id + 1,
+            first_id=imported.next_event_id(header.last_event_id, event),
             time=self.time,
             genesis=header.genesis or self.start,
             attested_by=self.attested_by,
@@ -326,7 +327,7 @@ def _follow(store: GitStore, head: str, warn: Callable[[str], None]) -> None:
 
 
 def history(store: GitStore, head: str) -> Iterator[tuple[Commit, Event]]:
-    """``(commit, event)`` of the log from *head* back, with each event's proposals read from their commits.
+    """``(commit, event)`` of the log from *head* back, with what each event speaks of read from its commits.
 
     Raises:
         IntegrityFailure: a commit of the log is no event.
@@ -336,7 +337,20 @@ def history(store: GitStore, head: str) -> Iterator[tuple[Commit, Event]]:
     for commit in store.first_parents(head):
         event = events.decode(commit.id, commit.message, commit.committer.time)
         proposals = tuple(read_proposal(store, proposal.commit) for proposal in event.proposals)
-        yield commit, replace(event, proposals=proposals)
+        yield commit, with_brought(store, replace(event, proposals=proposals))
+
+
+def with_brought(store: GitStore, event: Event) -> Event:
+    """*event*, with what it brings if it is the import of a queue.
+
+    Raises:
+        IntegrityFailure: what it keeps is not readable.
+    """
+    if event.imported is None:
+        return event
+    from modelref_git.store.kept_queue import read_brought
+
+    return replace(event, brought=read_brought(store, event.imported))
 
 
 def read_proposal(store: GitStore, oid: str, *, blobs: bool = True) -> Proposal:

@@ -21,7 +21,7 @@ from modelref_git.records import codec
 from modelref_git.store import layout
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.git import GitStore
-from modelref_git.store.log import KEEP_AT_MOST, read_proposal
+from modelref_git.store.log import KEEP_AT_MOST, read_proposal, with_brought
 from modelref_git.store.objects import EMPTY_TREE
 from modelref_git.store.state import StoredQueue
 from tests.support.world import CAROL
@@ -163,7 +163,7 @@ class Forger:
         queue = StoredQueue(objects, store.read_commit(self.head).tree if tree is None else tree or None)
         before(queue)
         read = tuple(read_proposal(store, one.commit) for one in event.proposals)
-        lifecycle.apply_event(queue, replace(event, proposals=read))
+        lifecycle.apply_event(queue, with_brought(store, replace(event, proposals=read)))
         after(queue)
         made = queue.write()
         store.write(objects)
@@ -318,7 +318,8 @@ def passed(forger: Forger, tree: str) -> str:
 
 def spoken(event: Event) -> list[str]:
     """What an honest event keeps."""
-    named = [*(one.commit for one in event.proposals), *event.merges[-1:], *filter(None, [event.main])]
+    named = [*filter(None, [event.imported]), *(one.commit for one in event.proposals), *event.merges[-1:]]
+    named += filter(None, [event.main])
     if event.main is None and event.stranger is not None:
         named.append(event.stranger)
     return list(dict.fromkeys(named))

@@ -24,7 +24,8 @@ from modelref_git.records.names import MAX_FILE_KEY_BYTES, file_key
 from modelref_git.store import layout
 from modelref_git.store.log import Step
 from tests.docs.session import CHECKOUT
-from tests.support.world import ARTHUR, CAROL, World
+from tests.support.upstream import Upstream, taken_over
+from tests.support.world import ARTHUR, CAROL, World, clip
 
 PAGE = CHECKOUT / "docs" / "formats.md"
 
@@ -114,6 +115,7 @@ def test_a_real_log_has_the_trailers_that_are_listed_and_no_others(tmp_path: Pat
     _go_every_way(world, record)
 
     queue = world.git("log", "--first-parent", "--format=%(trailers:unfold)", "queue")
+    queue += _of_an_imported_queue(tmp_path)
     found = {line.partition(": ")[0] for line in queue.splitlines() if line}
     listed = _coded(_section("### Event commits"))
     assert found == listed
@@ -123,6 +125,22 @@ def test_a_real_log_has_the_trailers_that_are_listed_and_no_others(tmp_path: Pat
     commits = _section("### Proposals") + _section("### Batches") + _section("### Administrative commits")
     for line in filter(None, world.git("log", "--format=%(trailers:unfold)", "main", *_proposals(world)).splitlines()):
         assert f"`{line.partition(': ')[0]}`" in commits or f"\n{line.partition(': ')[0]}: " in commits, line
+
+
+def _of_an_imported_queue(folder: Path) -> str:
+    """The trailers of the import of a queue with a number of each kind that is skipped."""
+    service = Upstream()
+    service.review([99])
+    service.purge([service.enqueue("create", "clip", "gone", clip("gone"))])
+    service.review([service.enqueue("create", "clip", "kept", clip("kept"))])
+    world, _ = taken_over(service, folder)
+    text = world.git("log", "-1", "--format=%(trailers:unfold)", "queue")
+    kept = re.search(r"^Imported: (.*)$", text, re.MULTILINE)
+    assert kept is not None
+    described = _coded(_section("### The import of a queue"))
+    for path in world.files(kept[1]):
+        assert path.partition("/")[0] in {name.partition("/")[0] for name in described}, path
+    return text
 
 
 def _go_every_way(world: World, record: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from itertools import islice
 from modelref_git.operations.judging import facts_finder
 from modelref_git.operations.verifying.rules import UNREADABLE, told
 from modelref_git.proposals import events, lifecycle
+from modelref_git.proposals.brought import Brought
 from modelref_git.proposals.config import DatasetConfig
 from modelref_git.proposals.events import Event, Proposal
 from modelref_git.proposals.folds.asked import queued
@@ -17,6 +18,7 @@ from modelref_git.proposals.policy import FactsOf
 from modelref_git.proposals.queue import Change
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.git import GitStore
+from modelref_git.store.kept_queue import read_brought
 from modelref_git.store.log import read_proposal
 from modelref_git.store.objects import Commit, ObjectBuffer
 from modelref_git.store.state import StoredQueue
@@ -117,7 +119,7 @@ class EventCase:
 
     @cached_property
     def asked(self) -> tuple[Asked, ...]:
-        """The proposals of an ``enqueue`` or ``rebase``.
+        """The proposals of an ``enqueue``, a ``rebase`` or the import of a queue.
 
         Raises:
             IntegrityFailure: a commit is no proposal.
@@ -130,19 +132,29 @@ class EventCase:
         return tuple(found)
 
     @cached_property
+    def brought(self) -> Brought | None:
+        """What the import of a queue brings; ``None`` of any other event.
+
+        Raises:
+            IntegrityFailure: what it keeps is not readable.
+        """
+        return None if self.event.imported is None else read_brought(self.store, self.event.imported)
+
+    @cached_property
     def folded(self) -> tuple[str | None, str]:
         """The state's tree that the event makes of the one before; or ``None``, and why the event is not possible."""
         queue = StoredQueue(self.objects, self.parent.tree if self.parent is not None else None)
         try:
-            lifecycle.apply_event(queue, replace(self.event, proposals=tuple(one.proposal for one in self.asked)))
+            proposals = tuple(one.proposal for one in self.asked)
+            lifecycle.apply_event(queue, replace(self.event, proposals=proposals, brought=self.brought))
             return queue.write(), ""
         except UNREADABLE as error:
             return None, told(error)
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
-        """The changes that the event is about, as they were before it; of an ``enqueue``, as they enter."""
-        if self.event.action == events.ENQUEUE:
+        """The changes that the event is about, as they were before it; open ones that enter, as they do."""
+        if self.event.action in (events.ENQUEUE, events.IMPORT):
             return tuple(queued(one.proposal, one.change_id, self.event.time) for one in self.asked)
         found = (self.before.change(change_id) for change_id in self.event.change_ids)
         return tuple(change for change in found if change is not None)

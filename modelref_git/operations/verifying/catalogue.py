@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from modelref_git.operations.verifying import branches, main_branch, merged, proposed, queue_log, review, signed
+from modelref_git.operations.verifying import (
+    branches,
+    imported,
+    main_branch,
+    merged,
+    proposed,
+    queue_log,
+    review,
+    signed,
+)
 from modelref_git.operations.verifying.case import EventCase
 from modelref_git.operations.verifying.rules import Rule
 from modelref_git.proposals import policy
@@ -17,6 +26,7 @@ EVENT_RULES: Final[tuple[Rule[EventCase], ...]] = (
     *proposed.RULES,
     *merged.RULES,
     *main_branch.RULES,
+    *imported.RULES,
 )
 """What each event is judged by."""
 
@@ -27,6 +37,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Rule[Any], ...]], ...]] = (
     ("Proposals", proposed.RULES),
     ("Merges", merged.RULES),
     ("The history of `main`", main_branch.RULES),
+    ("The import of a queue", imported.RULES),
     ("Branches", branches.RULES[2:]),
 )
 """The rules by what they are about, for the page that tells of them."""

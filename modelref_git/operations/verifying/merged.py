@@ -36,6 +36,12 @@ def _wanted(case: EventCase) -> _Wanted | None:
         joined = before.batch(event.batch_id)
         onto = joined.merges[-1] if joined is not None and joined.merges else main
         return _Wanted(onto, tuple(case.members(event.change_ids)), event.batch_id, frozenset({actor}))
+    if event.action == events.IMPORT:
+        opened = case.after.batch(event.batch_id) if event.batch_id is not None else None
+        if opened is None:
+            return None
+        members = tuple(case.members(opened.changes))
+        return _Wanted(main, members, opened.batch_id, frozenset({opened.approved_username or actor}))
     if event.action == events.APPLY:
         batch = before.batch(event.batch_id or 0)
         if not event.merges or batch is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -10,10 +11,12 @@ from modelref_git.operations.verifying.case import EventCase
 from modelref_git.operations.verifying.rules import Fault, Rule
 from modelref_git.proposals import events, trailers
 from modelref_git.proposals.events import Event
+from modelref_git.proposals.folds.imported import next_event_id, number_faults
 from modelref_git.store.log import KEEP_AT_MOST
 from modelref_git.store.objects import EMPTY_TREE, Commit
 from modelref_git.store.state import StoredQueue
 
+_QUEUE: Final = "import of a queue"
 _REBUILDS: Final = frozenset({"merges", "returned"})
 _SAYS: Final = {
     events.ENQUEUE: {"change_ids", "proposals"},
@@ -29,6 +32,10 @@ _SAYS: Final = {
     events.PURGE: {"change_ids", *_REBUILDS},
     events.INIT: {"main"},
     events.IMPORT: {"main"},
+    _QUEUE: {
+        *("change_ids", "proposals", "approvals", "batch_id", "merges"),
+        *("imported", "skipped_changes", "skipped_batches", "skipped_events"),
+    },
     events.LAYOUT: {"main"},
     events.ADOPT: {"main", "stranger"},
     events.DISOWN: {"main", "stranger"},
@@ -44,8 +51,10 @@ def _is_event(commit: Commit) -> Iterator[str]:
 
 def _numbers(case: EventCase) -> Iterator[str]:
     event, header = case.event, case.before.header
-    if event.first_id != header.last_event_id + 1:
+    with_brought = replace(event, brought=case.brought)
+    if event.first_id != next_event_id(header.last_event_id, with_brought):
         yield f"it is event {event.first_id}, and comes after event {header.last_event_id}"
+    yield from number_faults(header.last_event_id, with_brought)
     if any(second <= first for first, second in pairwise(event.change_ids)):
         yield f"its changes are not in ascending order: {', '.join(map(str, event.change_ids))}"
     if event.action == events.ENQUEUE:
@@ -88,7 +97,8 @@ def spoken_of(event: Event) -> list[str]:
     main = [event.main] if event.main is not None else []
     if event.main is None and event.stranger is not None:
         main = [event.stranger]
-    return list(dict.fromkeys([*(one.commit for one in event.proposals), *event.merges[-1:], *main]))
+    imported = [event.imported] if event.imported is not None else []
+    return list(dict.fromkeys([*imported, *(one.commit for one in event.proposals), *event.merges[-1:], *main]))
 
 
 def _keeps(case: EventCase, found: list[str], wanted: Sequence[str]) -> bool:
@@ -133,11 +143,12 @@ def _trailers(case: EventCase) -> Iterator[str]:
 
 
 def _says(case: EventCase) -> Iterator[str]:
-    allowed = _SAYS[case.event.action]
+    kind = _QUEUE if case.event.imported is not None else case.event.action
+    allowed = _SAYS[kind]
     for name in _LOOKED_AT:
         if getattr(case.event, name) and name not in allowed:
-            yield f"an event {case.event.action} says nothing about {name.replace('_', ' ')}"
-    if "change_ids" in allowed and not case.event.change_ids:
+            yield f"an event {kind} says nothing about {name.replace('_', ' ')}"
+    if "change_ids" in allowed and not case.event.change_ids and kind != _QUEUE:
         yield "it is about no change"
     if case.event.action == events.APPROVE and case.event.batch_id is None and case.event.merges:
         yield "it names merges, and no batch that they make"
@@ -178,7 +189,11 @@ EVENT: Final = Rule("queue.event", "Every commit of the queue log is an event.",
 RULES: Final = (
     Rule("queue.first", "The log begins with an init, and has no other.", _first),
     Rule("queue.genesis", "Every event was written for this log: it names its first commit.", _genesis),
-    Rule("queue.numbers", "Events, changes and batches are counted without gaps, and no number comes twice.", _numbers),
+    Rule(
+        "queue.numbers",
+        "Events, changes and batches are counted without gaps but what an import lists, and never twice.",
+        _numbers,
+    ),
     Rule("queue.possible", "Every event is possible in the state before it.", _possible),
     Rule(STATE, "The state in each commit is what its event makes of the state before it.", _state),
     Rule("queue.parents", "An event has the event before as first parent, and keeps exactly what it names.", _parents),

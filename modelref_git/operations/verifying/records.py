@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
-from modelref_git.errors import Invalid
+from modelref_git.errors import Invalid, Problem
 from modelref_git.operations.drafting import canonical_bytes
 from modelref_git.records import codec, names
+from modelref_git.records.categories import CATEGORIES
+from modelref_git.records.json_text import same
+from modelref_git.records.schemas import Schema
 from modelref_git.store import layout
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.trees import FILE, Entry
+
+MISPLACED: Final = "layout.place"
 
 _SOUND: Final[set[tuple[int, str, str]]] = set()
 """Records that were looked at and were right: by schema, name and blob. A rebase or merge brings most of them again."""
@@ -27,24 +32,39 @@ def record_faults(dataset: DatasetTree, files: Iterable[tuple[str, Entry | None]
     for path, entry in files:
         if entry is None:
             continue
-        key = layout.record_of(path)
-        if key is None or key[0] not in dataset.config.categories:
-            yield f"{path} is no record of a category"
-        elif dataset.path(*key) != path:
-            yield f"{path} does not stand where the layout of {key[0]} has it"
-        elif entry.mode != FILE:
-            yield f"{path} is no plain file"
-        else:
+        problem = place_problem(dataset, path, entry)
+        if problem is not None:
+            yield f"{path} {problem.message}"
+        elif key := layout.record_of(path):
             yield from (f"{path}: {text}" for text in content_faults(dataset, *key, entry.oid))
+
+
+def place_problem(dataset: DatasetTree, path: str, entry: Entry) -> Problem | None:
+    """Why the file at *path* below ``dataset/`` is no record that readers find; the message goes on from the path."""
+    key = layout.record_of(path)
+    if key is None or key[0] not in dataset.config.categories:
+        return Problem("", "is no record of a category", "layout.category")
+    # A name that can be read off a path can always be turned into one.
+    if dataset.path(*key) != path:
+        return Problem("", f"does not stand where the layout of {key[0]} has it", MISPLACED)
+    if entry.mode != FILE:
+        return Problem("", "is no plain file", "layout.mode")
+    return None
 
 
 def look_alike_faults(dataset: DatasetTree, category: str) -> Iterator[str]:
     """Names of a category that differ by letter case or Unicode form only."""
+    for name, other in look_alikes(name for name, _ in dataset.records(category)):
+        yield f"{category} holds both {other!r} and {name!r}"
+
+
+def look_alikes(found: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each name that looks like one before it, and that one."""
     seen: dict[str, str] = {}
-    for name, _ in dataset.records(category):
+    for name in found:
         other = seen.setdefault(names.fold(name), name)
         if other != name:
-            yield f"{category} holds both {other!r} and {name!r}"
+            yield name, other
 
 
 def content_faults(dataset: DatasetTree, category: str, name: str, blob: str) -> Iterator[str]:
@@ -62,14 +82,50 @@ def content_faults(dataset: DatasetTree, category: str, name: str, blob: str) ->
 
 
 def _content_faults(dataset: DatasetTree, category: str, name: str, blob: str) -> Iterator[str]:
-    schema = dataset.schema(category)
-    yield from (problem.message for problem in names.structural_problems(category, name))
     data = dataset.objects.read_blob(blob)
     try:
         record = codec.decode(data)
-        if canonical_bytes(record, schema, name) != data:
-            yield "it is not in canonical form"
     except Invalid as error:
         yield error.message
         return
-    yield from (f"{problem.message} at {problem.path or 'the top'}" for problem in schema.problems(record))
+    for problem in content_problems(dataset.schema(category), category, name, record, data):
+        judged_by_schema = problem.rule.startswith("schema.")
+        yield f"{problem.message} at {problem.path or 'the top'}" if judged_by_schema else problem.message
+
+
+def content_problems(
+    schema: Schema, category: str, name: str, record: dict[str, Any], data: bytes | None
+) -> Iterator[Problem]:
+    """What is wrong with a stored record: with its name, its form, and by its schema.
+
+    Args:
+        schema: that of the category in the same tree.
+        category: where the record is.
+        name: its key.
+        record: what its file holds.
+        data: the bytes of its file, which must be canonical; ``None`` where that is not asked for.
+    """
+    yield from names.structural_problems(category, name)
+    if data is not None:
+        try:
+            if canonical_bytes(record, schema, name) != data:
+                yield Problem("", "it is not in canonical form", "json.canonical")
+        except Invalid as error:
+            yield from (Problem(row["path"], row["message"], row["rule"]) for row in error.details)
+    if not _is_shipped_form(schema, record):
+        yield from schema.problems(record)
+
+
+def _is_shipped_form(schema: Schema, record: Mapping[str, Any]) -> bool:
+    """Whether a record is, as it stands, what the package's own models make of it.
+
+    A schema that the package ships was made from them and accepts it; they tell much sooner than the schema does.
+    """
+    if not schema.is_shipped or schema.category not in CATEGORIES:
+        return False
+    from modelref_git.records import normal
+
+    try:
+        return same(normal.normalise(schema.category, record, before=record), dict(record))
+    except Invalid:
+        return False

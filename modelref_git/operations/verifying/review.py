@@ -23,13 +23,16 @@ def _policy(case: EventCase) -> Iterator[Fault]:
     event, config = case.event, case.config
     if config is None:
         return
-    about = case.changes or (None,)
+    # Who imports a queue acts as an administrator, and for each open change as who puts it into the queue.
+    judged_as = [(event.action, change) for change in (case.changes or (None,))]
+    if event.imported is not None:
+        judged_as = [(events.IMPORT, None), *((events.ENQUEUE, change) for change in case.changes)]
     edited = {one.change_id for one in case.asked if _is_edit(case, one)} if event.action == events.REBASE else set()
-    for change in about:
+    for action, change in judged_as:
         judged = Case(
             config,
             event.actor,
-            event.action,
+            action,
             change,
             case.facts_of,
             acknowledged=event.acknowledged,

@@ -10,7 +10,7 @@ from modelref_git.operations.verifying.rules import Fault, Rule
 from modelref_git.proposals import policy
 from modelref_git.proposals.actors import Actor
 from modelref_git.proposals.config import DatasetConfig
-from modelref_git.proposals.events import ADOPT, REBASE
+from modelref_git.proposals.events import ADOPT, IMPORT, REBASE
 from modelref_git.store.objects import split_signature
 from modelref_git.store.signatures import Verdict, verify_commit
 
@@ -49,10 +49,12 @@ def _commits(case: EventCase) -> Iterator[tuple[str, str, tuple[Actor, ...]]]:
     writers = (event.attested_by,) if event.attested_by is not None else (event.actor,)
     yield case.commit.id, "the event", writers
     for one in case.asked:
-        # A rebase without an edit makes the commit anew, whoever does it.
-        moved = writers if event.action == REBASE or event.attested_by is not None else ()
+        # A rebase without an edit makes the commit anew, whoever does it; an import makes those of others.
+        moved = writers if event.action in (REBASE, IMPORT) or event.attested_by is not None else ()
         askers = tuple(dict.fromkeys((one.proposal.requestor, *moved)))
         yield one.commit.id, f"the proposal of change {one.change_id}", askers
+    if event.imported is not None:
+        yield event.imported, "what was imported", writers
     for oid in event.merges:
         yield oid, "the merge", writers
     if event.main is not None and event.main not in event.merges and not event.change_ids and event.action != ADOPT:
