@@ -150,8 +150,9 @@ def collect_garbage(ctx: Context) -> dict[str, int]:
     objects, size = _measured(store)
     if not ctx.dry_run:
         store.run_git("pack-refs", "--all")
-        # --keep-unreachable: what the log may still need is never thrown away.
-        store.run_git("repack", "-a", "-d", "-q", "--keep-unreachable")
+        # --keep-unreachable: what the log may still need is never thrown away. -f: our own packs hold few deltas, and
+        # git looks for none between two objects that come from one pack.
+        store.run_git("repack", "-a", "-d", "-f", "-q", "--keep-unreachable")
         store.run_git("prune-packed", "-q")
         store.run_git("commit-graph", "write", "--reachable", "--changed-paths", "--no-progress")
     after, new_size = (objects, size) if ctx.dry_run else _measured(store)
