@@ -27,7 +27,8 @@ _QUALITY = """\
 A record must satisfy the schema of its category, always. Beyond that a dataset has rules of quality. `[rules]` in
 `modelref.toml` sets each to `error` (refused), `warning` (told), `hint` or `off` (neither), and a table of
 `[[exceptions]]` silences one about one record, with a reason. A proposal waives one with `--allow RULE`, which its
-event records. The severities below are those of new datasets.
+event records. The severities below are those of new datasets. [Mistakes](mistakes.md) tells what these rules found in
+a real history.
 """
 
 _SCOPES: Final[Mapping[Scope, tuple[str, str]]] = {
