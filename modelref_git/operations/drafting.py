@@ -53,6 +53,8 @@ class Draft:
     waived: tuple[str, ...]
     warnings: tuple[Finding, ...]
     """What the rules of good data remark upon."""
+    record: dict[str, Any] | None = None
+    """The record as it will be stored; ``None`` for a delete."""
 
 
 def draft(
@@ -105,7 +107,7 @@ def draft(
     proposal = _commit(step, dataset, person, request, name, live, blob)
     if dataset.config.policy.protected:
         require(step, dataset, person, ENQUEUE, [queued(proposal, 0, step.time)])
-    return Draft(proposal, waived, warnings)
+    return Draft(proposal, waived, warnings, record)
 
 
 def _is_content(one: dict[str, Any], other: dict[str, Any]) -> bool:

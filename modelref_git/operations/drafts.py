@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from modelref_git.operations.context import Person
 from modelref_git.operations.drafting import Draft, Request, draft
 from modelref_git.proposals.events import DELETE
-from modelref_git.records import codec
 from modelref_git.records.quality.others import Overlaid
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.log import Step
@@ -35,8 +34,7 @@ class Drafts:
         if proposal.operation == DELETE:
             self._leaving.add((proposal.category, proposal.name))
         if (proposal.category, proposal.name) not in self._others:
-            record = codec.decode(self._step.objects.read_blob(proposal.blob)) if proposal.blob is not None else None
-            self._others.put(proposal.category, proposal.name, record)
+            self._others.put(proposal.category, proposal.name, made.record)
         self.made.append(made)
         return made
 

@@ -11,7 +11,7 @@ import contextlib
 import json
 import sqlite3
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -54,6 +54,12 @@ class Lookup:
     def __init__(self, objects: ObjectBuffer, db: sqlite3.Connection) -> None:
         self._db = db
         self._record = lru_cache(maxsize=1024)(lambda blob: codec.decode(objects.read_blob(blob)))
+
+    def known(self, marks: Sequence[int]) -> list[int]:
+        """Those of *marks* that a record has, in their order."""
+        statement = "SELECT DISTINCT mark FROM marks WHERE mark IN (SELECT value FROM json_each(?))"
+        found = {row[0] for row in self._db.execute(statement, (json.dumps(list(marks)),))}
+        return [mark for mark in marks if mark in found]
 
     def sharing(self, mark: int) -> Iterator[Other]:
         """The records with that mark, by category and name; of more than `LOOKED_AT` only so many."""

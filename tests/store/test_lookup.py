@@ -219,3 +219,11 @@ def test_any_record_has_marks(record: dict[str, Any]) -> None:
     assert list(marks("clip", "x", record))
     assert list(marks("clip", "x", {"config": record}))
     assert list(marks("clip", "x", {"config": {"download": [record, 1, None]}}))
+
+
+def test_the_marks_that_somebody_has_are_told_in_their_order(world: World) -> None:
+    dataset = made(world.context().view().dataset(), {"a": at("https://host.example/f.pt")})
+    asked = [sum_mark("00" * 32), sum_mark("ab" * 32), address_mark("https://host.example/f.pt"), 7]
+    with open_lookup(world.store, dataset) as others:
+        assert others.known(asked) == asked[1:3]
+        assert others.known([]) == []

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from modelref_git.errors import Invalid
-from modelref_git.operations.checking.around import around
+from modelref_git.operations.checking.around import around, glance
 from modelref_git.operations.checking.weighing import Finding, found_in_change, is_allowed
-from modelref_git.operations.merging import record_of
 from modelref_git.proposals.header import POLICY
 from modelref_git.proposals.queue import Change
 from modelref_git.records.quality.rule import Facts
@@ -32,7 +31,7 @@ def check_merged(step: Step, main: DatasetTree, merged: DatasetTree, changes: Se
         for change in changes:
             before, after = blobs.get((change.category, change.model_name), (None, None))
             if change.category != POLICY and after is not None:
-                record, old = record_of(step.objects, after), record_of(step.objects, before)
+                record, old = glance(merged, after), glance(merged, before)
                 facts = Facts(change.category, change.model_name, record, old, others=others)
                 refused += _refused(step, main, change, facts)
     if refused:
@@ -51,7 +50,7 @@ def findings_of(
     """What the rules find in *change*, which makes of the record in the blob *before* the one in *after*."""
     if change.category not in main.config.categories or after is None:
         return []
-    record, old = record_of(main.objects, after), record_of(main.objects, before)
+    record, old = glance(main, after), glance(main, before)
     with open_lookup(store, main) as others:
         facts = Facts(change.category, change.model_name, record, old, others=others)
         return found_in_change(main.config, facts, importing=change.origin is not None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -33,8 +34,22 @@ def around(store: GitStore, dataset: DatasetTree, main: DatasetTree | None) -> I
     with open_lookup(store, main) as below:
         others_too = Overlaid(below)
         for (category, name), (_, blob) in changed.items():
-            others_too.put(category, name, readable(dataset, blob))
+            others_too.put(category, name, glance(dataset, blob))
         yield others_too
+
+
+def glance(dataset: DatasetTree, blob: str | None) -> dict[str, Any] | None:
+    """As :func:`readable`, several times as quick, for a record that is judged and never written.
+
+    What is stored was read strictly when it came in, and no rule asks how a number was written.
+    """
+    if blob is None:
+        return None
+    try:
+        record = json.loads(dataset.objects.read_blob(blob))
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
 
 
 def readable(dataset: DatasetTree, blob: str | None) -> dict[str, Any] | None:

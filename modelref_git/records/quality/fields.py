@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from modelref_git.errors import Problem
@@ -23,28 +25,20 @@ def _has_unknown_fields(facts: Facts) -> Iterator[Problem]:
     from modelref_git.records.models import model_for
 
     content = {name: value for name, value in facts.record.items() if name != REMAINDER}
-    for path in _unknown(model_for(facts.category), content, ()):
+    for path in _unknown(_shape_of(model_for(facts.category)), content, ()):
         yield Problem(pointer.join(path), f"Unknown field: {path[-1]}", "record.unknown_field")
 
 
-def _unknown(model: type[BaseModel], value: object, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Where *value* has members that neither *model* nor the models of its fields name."""
-    if not isinstance(value, Mapping):
-        return
-    parts = _parts_of(model)
-    for key, member in value.items():
-        here = (*path, str(key))
-        if key not in model.model_fields:
-            yield here
-        elif isinstance(member, list):
-            for index, item in enumerate(member):
-                yield from _unknown(parts[key], item, (*here, str(index))) if key in parts else ()
-        elif key in parts:
-            yield from _unknown(parts[key], member, here)
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The names of a model's fields, and the shapes of those that hold objects with fields of their own."""
+
+    names: frozenset[str]
+    parts: Mapping[str, _Shape]
 
 
-def _parts_of(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
-    """The fields of *model* that hold objects with fields of their own, and the models of those."""
+@cache
+def _shape_of(model: type[BaseModel]) -> _Shape:
     from modelref_git.records import models
 
     nested = (
@@ -54,7 +48,25 @@ def _parts_of(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
         ("model_classification", models.ModelClassification),
         ("finetune_series", models.FinetuneSeries),
     )
-    return {name: part for name, part in nested if name in model.model_fields}
+    names = frozenset(model.model_fields)
+    return _Shape(names, {name: _shape_of(part) for name, part in nested if name in names})
+
+
+def _unknown(shape: _Shape, value: object, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Where *value* has members that the *shape* does not name."""
+    if not isinstance(value, Mapping):
+        return
+    for key, member in value.items():
+        here = (*path, str(key))
+        if key not in shape.names:
+            yield here
+        elif (part := shape.parts.get(key)) is None:
+            continue
+        elif isinstance(member, list):
+            for index, item in enumerate(member):
+                yield from _unknown(part, item, (*here, str(index)))
+        else:
+            yield from _unknown(part, member, here)
 
 
 def _has_an_unknown_type(facts: Facts) -> Iterator[Problem]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from modelref_git.records.quality.marks import marks
+from modelref_git.records.quality.marks import marks as marks_of
 from modelref_git.records.quality.rule import Other, Others
 
 
@@ -21,7 +21,7 @@ class MemoryOthers:
     def put(self, category: str, key: str, record: Mapping[str, Any]) -> None:
         """Add a record; putting one in twice keeps both."""
         other = Other(category, key, record)
-        for mark in set(marks(category, key, record)):
+        for mark in set(marks_of(category, key, record)):
             found = self._by_mark.setdefault(mark, other)
             if isinstance(found, list):
                 found.append(other)
@@ -32,6 +32,10 @@ class MemoryOthers:
         """The records with that mark."""
         found = self._by_mark.get(mark, [])
         yield from found if isinstance(found, list) else [found]
+
+    def known(self, marks: Sequence[int]) -> list[int]:
+        """Those of *marks* that a record has."""
+        return [mark for mark in marks if mark in self._by_mark]
 
 
 class Overlaid:
@@ -58,3 +62,8 @@ class Overlaid:
             if (other.category, other.key) not in self._changed:
                 yield other
         yield from self._above.sharing(mark)
+
+    def known(self, marks: Sequence[int]) -> list[int]:
+        """Those of *marks* that a record has, there or here."""
+        there, here = set(self._below.known(marks)), set(self._above.known(marks))
+        return [mark for mark in marks if mark in there or mark in here]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
@@ -34,6 +34,13 @@ class Others(Protocol):
 
         A mark is a hash: whoever asks looks whether the records really have in common what it stands for. The record
         that is being judged may be among them.
+        """
+        ...
+
+    def known(self, marks: Sequence[int]) -> list[int]:
+        """Those of *marks* that a record has, in their order.
+
+        One question instead of many: of the marks of a new name most lead nowhere.
         """
         ...
 

@@ -149,7 +149,8 @@ def _confusable(facts: Facts) -> Iterator[Problem]:
     if facts.others is None or (facts.is_change and facts.before is not None):
         return  # The name is not new.
     seen: set[str] = {facts.key}
-    for mark in dict.fromkeys((marks.skeleton_mark(facts.key), *marks.near_marks(facts.key))):
+    near = list(dict.fromkeys((marks.skeleton_mark(facts.key), *marks.near_marks(facts.key))))
+    for mark in facts.others.known(near):
         for other in _others(facts, mark):
             if other.category != facts.category or other.key in seen:
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -119,6 +119,9 @@ def test_only_so_many_others_are_looked_at() -> None:
             while True:
                 self.looked += 1
                 yield Other("image_generation", f"B{self.looked}", record("b.ckpt"))
+
+        def known(self, marks: Sequence[int]) -> list[int]:
+            return list(marks)
 
     around = Endless()
     facts = Facts("image_generation", "A1", record("a.ckpt"), others=around)
