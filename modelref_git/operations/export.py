@@ -96,7 +96,7 @@ def export_dataset(
             _write(ctx, target, files)
     making.tell(ctx)
     answer: dict[str, Any] = {"at": dataset.commit, "files": [file.as_json() for file in files]}
-    if layout != "v2":
+    if making.warnings:
         answer["warnings"] = making.warnings
     return {**answer, "dry_run": True} if ctx.dry_run else answer
 

@@ -139,7 +139,7 @@ def exported(world: World, folder: Path, *words: str) -> dict[str, bytes]:
 
 def test_an_import_comes_out_again_byte_for_byte(imported: World, real_data: Path, tmp_path: Path) -> None:
     answer = imported.run("export", str(tmp_path), "--format", "legacy").ok()
-    assert answer.json["warnings"] == []
+    assert "warnings" not in answer.json
     assert answer.err == b""
     files = {str(legacy_file(category)): real_file(real_data, category) for category in CATEGORIES}
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == files
