@@ -15,7 +15,8 @@ from typing import Any
 
 from modelref_git.operations.apply import apply_changes
 from modelref_git.operations.context import Context
-from modelref_git.operations.import_records import ImportOptions, import_source
+from modelref_git.operations.import_options import ImportOptions
+from modelref_git.operations.import_records import import_source
 from modelref_git.operations.init import init_repository
 from modelref_git.operations.propose import propose_bulk, read_bulk_line
 from modelref_git.operations.review import Pick, review_changes

@@ -49,7 +49,8 @@ def command(
     With --format queue, the state of the upstream service's queue: a folder with its changes.json, index.json and audit
     lines. It comes in as it is, into a queue that no change was ever in.
     """
-    from modelref_git.operations.import_records import ImportOptions, import_source
+    from modelref_git.operations.import_options import ImportOptions
+    from modelref_git.operations.import_records import import_source
 
     options = ImportOptions(layout, category, as_proposals, prune, keep_going, note, allow)
     with app.progress("reading records") as progress:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from modelref_git.errors import Conflict, Forbidden, Invalid, ModelrefError, NotFound, UsageFault
 from modelref_git.formats.upstream.changes import UpstreamChange
@@ -15,6 +15,7 @@ from modelref_git.formats.upstream.queue import UpstreamQueue, read_queue
 from modelref_git.operations.context import Context, Person
 from modelref_git.operations.drafting import Draft, Request
 from modelref_git.operations.drafts import Drafts, drafting
+from modelref_git.operations.import_options import ImportOptions
 from modelref_git.operations.merging import merge, record_of, what_goes
 from modelref_git.proposals import trailers
 from modelref_git.proposals.actors import Actor
@@ -28,9 +29,6 @@ from modelref_git.records.merge import METADATA
 from modelref_git.store import kept_queue
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.log import Step
-
-if TYPE_CHECKING:
-    from modelref_git.operations.import_records import ImportOptions
 
 REFUSED: Final = "import: "
 """How the reason of an open change begins that could not be proposed, and so came in as rejected."""

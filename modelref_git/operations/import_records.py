@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from modelref_git.errors import Conflict, Invalid, Problem
 from modelref_git.formats import ranks
@@ -20,6 +19,7 @@ from modelref_git.operations.answers import STAMPS
 from modelref_git.operations.checking.weighing import check_waivers, weighed
 from modelref_git.operations.context import Context, Person
 from modelref_git.operations.drafting import Draft, Request, canonical_bytes, checked_record, draft
+from modelref_git.operations.import_options import ImportOptions
 from modelref_git.operations.merging import check_main_not_drifted
 from modelref_git.operations.order import rank_of, stored_order
 from modelref_git.operations.propose import enqueue
@@ -38,19 +38,6 @@ from modelref_git.store.lookup import open_lookup
 from modelref_git.store.trees import TreeEditor
 
 Progress = Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class ImportOptions:
-    """How a source is taken in."""
-
-    format: Literal["auto", "legacy", "v2", "jsonl", "queue"] = "auto"
-    category: str | None = None
-    as_proposals: bool = False
-    prune: bool = False
-    keep_going: bool = False
-    note: str | None = None
-    allow: tuple[str, ...] = ()
 
 
 def import_source(

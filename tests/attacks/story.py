@@ -16,7 +16,8 @@ from modelref_git.operations.closing import withdraw
 from modelref_git.operations.context import Context
 from modelref_git.operations.drafting import Request
 from modelref_git.operations.hold import hold, unhold
-from modelref_git.operations.import_records import ImportOptions, import_source
+from modelref_git.operations.import_options import ImportOptions
+from modelref_git.operations.import_records import import_source
 from modelref_git.operations.layout import set_fan_out
 from modelref_git.operations.propose import propose_create
 from modelref_git.operations.purge import purge_changes

@@ -8,31 +8,21 @@ from pathlib import Path
 import pytest
 
 from tests.support.calls import spawn
-from tests.support.upstream import Upstream, alone, bring_live_data
-from tests.support.world import CAROL, World, clip
-
-
-def service() -> Upstream:
-    """Two changes, one of which is applied."""
-    found = Upstream()
-    for name in ("a", "b"):
-        found.enqueue("create", "clip", name, clip(name))
-    found.review([1])
-    found.apply([1])
-    return found
+from tests.support.upstream import alone, bring_live_data, two_changes
+from tests.support.world import CAROL, World
 
 
 @pytest.fixture
 def lonely(tmp_path: Path) -> World:
     """A new repository of one person, with what is live at the service."""
     world = alone(tmp_path / "world.git")
-    bring_live_data(world, service(), tmp_path)
+    bring_live_data(world, two_changes(), tmp_path)
     return world
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    return service().write(tmp_path / "service")
+    return two_changes().write(tmp_path / "service")
 
 
 def test_a_folder_with_a_queue_is_known_by_its_files(lonely: World, source: Path) -> None:

@@ -9,10 +9,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelref_git.operations.maintain import examine
 from modelref_git.proposals import lifecycle
 from modelref_git.store import layout, log, projections
 from modelref_git.store.git import GitStore
 from modelref_git.store.state import StoredQueue
+from tests.support.world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +85,17 @@ def copied(source: Path, target: Path) -> Path:
     """A copy of a repository."""
     shutil.copytree(source, target, symlinks=True)
     return target
+
+
+def check_repaired(world: World) -> None:
+    """A repair brings everything along, and a second one finds nothing to do."""
+    check_projections(world.path)
+    examine(world.context(), repair=True)
+    once = content(world.path)
+    assert examine(world.context(), repair=True).findings == []
+    assert content(world.path) == once
+    check_fsck(world.path)
+    check_fold(world.store)
+    if not world.store.is_bare:
+        assert world.git("status", "--porcelain") == ""
+    assert world.warnings == []

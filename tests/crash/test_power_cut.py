@@ -19,7 +19,8 @@ from modelref_git.operations.closing import withdraw
 from modelref_git.operations.context import Context
 from modelref_git.operations.drafting import Request
 from modelref_git.operations.hold import hold
-from modelref_git.operations.import_records import ImportOptions, import_source
+from modelref_git.operations.import_options import ImportOptions
+from modelref_git.operations.import_records import import_source
 from modelref_git.operations.init import init_repository
 from modelref_git.operations.layout import set_fan_out
 from modelref_git.operations.maintain import examine
@@ -31,7 +32,7 @@ from modelref_git.operations.revert import revert_batch
 from modelref_git.operations.review import Pick, review_changes
 from modelref_git.store import layout, pack
 from modelref_git.store.git import GitStore
-from tests.crash.checks import Standing, age, check_fold, check_fsck, check_projections, content, copied
+from tests.crash.checks import Standing, age, check_fold, check_repaired, copied
 from tests.crash.faults import LOCKED, TORN, Fuse, cut, fused
 from tests.crash.quick import no_patience, no_syncing
 from tests.support.world import ARTHUR, CAROL, OPEN_SCHEMA, OWNER, START, World
@@ -300,21 +301,8 @@ def _cut_at(scenario: Scenario, world: World, path: Path, number: int, before: S
         assert Standing.of(path) == after
     else:
         world.create(THING, "the next one", {})
-    _check_repaired(world)
+    check_repaired(world)
     shutil.rmtree(path)
-
-
-def _check_repaired(world: World) -> None:
-    check_projections(world.path)
-    examine(world.context(), repair=True)
-    once = content(world.path)
-    assert examine(world.context(), repair=True).findings == []
-    assert content(world.path) == once
-    check_fsck(world.path)
-    check_fold(world.store)
-    if not world.store.is_bare:
-        assert world.git("status", "--porcelain") == ""
-    assert world.warnings == []
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
@@ -357,7 +345,7 @@ def test_a_power_cut_while_a_repository_is_made_leaves_none_or_a_whole_one(bare:
             examine(world.context(), repair=True)
         world.add_category(THING)
         assert world.warnings == []
-        _check_repaired(world)
+        check_repaired(world)
         shutil.rmtree(path)
     assert len(fuse.points) > 15
 
@@ -377,7 +365,7 @@ def test_branches_that_a_power_cut_left_empty_after_all_was_done_are_found_and_h
     assert {item.message.split()[0] for item in found.findings} == {*lost, "refs/heads/proposals/6"} - {lost[2]}
     assert not found.is_beyond_repair
     examine(world.context(), repair=True)
-    _check_repaired(world)
+    check_repaired(world)
     assert closed not in world.refs().values()
 
 
@@ -390,7 +378,7 @@ def test_a_cache_that_a_power_cut_spoiled_is_made_anew(torn: bytes, tmp_path: Pa
     store.refs.remove("refs/heads/proposals/7", world.refs()["refs/heads/proposals/7"])
     (store.local_dir / "cache" / "projected").write_bytes(torn)
     world.create(THING, "the next one", {})
-    _check_repaired(world)
+    check_repaired(world)
 
 
 def test_what_was_answered_is_there_though_its_branches_could_not_follow(tmp_path: Path) -> None:
@@ -410,7 +398,7 @@ def test_what_was_answered_is_there_though_its_branches_could_not_follow(tmp_pat
     world.warnings.clear()
     age(world.path)
     assert {item.code for item in examine(world.context(), repair=True).findings} == {"stale_lock", "behind"}
-    _check_repaired(world)
+    check_repaired(world)
 
 
 def test_the_next_command_needs_no_doctor(tmp_path: Path) -> None:
@@ -426,4 +414,4 @@ def test_the_next_command_needs_no_doctor(tmp_path: Path) -> None:
     assert fresh.view().dataset().names(THING) == ["one", "two"]
     assert fresh.store.refs.read(layout.MAIN) != fresh.view().main
     world.create(THING, "the next one", {})
-    _check_repaired(world)
+    check_repaired(world)

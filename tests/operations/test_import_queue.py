@@ -20,7 +20,8 @@ from modelref_git.operations.apply import apply_changes
 from modelref_git.operations.audit import audit_batch, audit_batches, audit_current, audit_net_changes
 from modelref_git.operations.audit_events import EventFilters, list_events
 from modelref_git.operations.changes import Filters, diff_change, list_changes, show_change
-from modelref_git.operations.import_records import ImportOptions, import_source
+from modelref_git.operations.import_options import ImportOptions
+from modelref_git.operations.import_records import import_source
 from modelref_git.operations.members import add_member
 from modelref_git.operations.purge import purge_changes
 from modelref_git.operations.rebase import propose_rebase

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from modelref_git.operations.import_options import ImportOptions
 from modelref_git.operations.import_queue import import_queue
-from modelref_git.operations.import_records import ImportOptions, import_source
+from modelref_git.operations.import_records import import_source
 from modelref_git.operations.init import init_repository
-from tests.support.world import OWNER, START, FixedClock, World
+from tests.support.world import OWNER, START, FixedClock, World, clip
 
 FIELDS = (
     *("change_id", "category", "model_name", "operation", "payload"),
@@ -202,6 +203,16 @@ class Upstream:
     def queue_lines(self) -> list[Row]:
         """The lines of the queue's own events."""
         return [row for row in self.lines if row["category"] == "pending_queue"]
+
+
+def two_changes() -> Upstream:
+    """Two changes, one of which is applied."""
+    found = Upstream()
+    for name in ("a", "b"):
+        found.enqueue("create", "clip", name, clip(name))
+    found.review([1])
+    found.apply([1])
+    return found
 
 
 def without_nulls(value: Any) -> Any:

@@ -16,18 +16,8 @@ from hypothesis import strategies as st
 from modelref_git.errors import Invalid, NotFound
 from modelref_git.formats.upstream.files import looks_like_queue, read_files
 from modelref_git.formats.upstream.queue import UpstreamQueue, read_queue
-from tests.support.upstream import Row, Upstream, without_nulls
+from tests.support.upstream import Row, Upstream, two_changes, without_nulls
 from tests.support.world import clip
-
-
-def service() -> Upstream:
-    """Two changes, one of which is applied."""
-    found = Upstream()
-    for name in ("a", "b"):
-        found.enqueue("create", "clip", name, clip(name))
-    found.review([1])
-    found.apply([1])
-    return found
 
 
 def files_of(made: Upstream, tmp_path: Path) -> dict[str, bytes]:
@@ -37,7 +27,7 @@ def files_of(made: Upstream, tmp_path: Path) -> dict[str, bytes]:
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, bytes]:
     """The files of :func:`service`."""
-    return files_of(service(), tmp_path)
+    return files_of(two_changes(), tmp_path)
 
 
 AUDIT = "audit/v2/pending_queue/audit-000001.jsonl"
@@ -70,7 +60,7 @@ def test_a_whole_state_has_no_faults(files: dict[str, bytes]) -> None:
 
 
 def test_every_field_of_a_record_is_in_its_change(files: dict[str, bytes]) -> None:
-    made = service()
+    made = two_changes()
     for item in read_queue(files).changes:
         for name, value in made.records[item.change.change_id].items():
             if name not in ("payload", "request_metadata", "related_models"):
@@ -232,7 +222,7 @@ def test_a_line_that_stands_twice_is_one_event(files: dict[str, bytes]) -> None:
 
 def test_events_of_one_id_are_all_taken_and_time_orders_them(tmp_path: Path) -> None:
     """As several processes, or a counter that began anew, leave them."""
-    made = service()
+    made = two_changes()
     made.last_event = 0
     number = made.enqueue("create", "clip", "c", clip("c"))
     made.review([number])
@@ -271,7 +261,7 @@ def test_a_record_that_is_refused_has_used_its_number_up(files: dict[str, bytes]
 
 
 def test_where_audit_and_records_differ_the_records_count(tmp_path: Path) -> None:
-    made = service()
+    made = two_changes()
     made.enqueue("create", "clip", "lost", clip("lost"))
     del made.records[3]  # never saved by the process that answered
     made.records[2]["status"] = "rejected"
@@ -289,7 +279,7 @@ def test_where_audit_and_records_differ_the_records_count(tmp_path: Path) -> Non
 
 
 def test_without_an_audit_that_is_said_once(tmp_path: Path) -> None:
-    made = service()
+    made = two_changes()
     made.lines.clear()
     assert [fault.rule for fault in read_queue(files_of(made, tmp_path)).warnings] == ["queue.no_audit"]
 
@@ -304,7 +294,7 @@ def test_what_contradicts_a_status_is_left_out_and_told(files: dict[str, bytes])
 
 @pytest.mark.parametrize("field", ["batch_id", "approved_by", "approved_at"])
 def test_an_approval_that_is_not_whole_is_none(field: str, tmp_path: Path) -> None:
-    made = service()
+    made = two_changes()
     made.review([2])
     made.records[2][field] = None
     found = read_queue(files_of(made, tmp_path))
@@ -334,7 +324,7 @@ def dictionaries(names: list[str]) -> st.SearchStrategy[list[Row]]:
 
 @given(dictionaries(IN_RECORDS), dictionaries(IN_LINES))
 def test_whatever_stands_there_is_taken_or_told_and_never_dropped(records: list[Row], lines: list[Row]) -> None:
-    base = service()
+    base = two_changes()
     rows = [{**base.records[1], **record} for record in records]
     texts = "".join(json.dumps({**base.lines[0], **line}) + "\n" for line in lines)
     found = read_queue({"changes.json": json.dumps(rows).encode(), "audit-1.jsonl": texts.encode()})
@@ -354,7 +344,7 @@ def test_whatever_stands_there_is_taken_or_told_and_never_dropped(records: list[
 
 
 def test_a_folder_with_a_list_of_changes_is_a_queue(tmp_path: Path) -> None:
-    place = service().write(tmp_path / "service")
+    place = two_changes().write(tmp_path / "service")
     assert looks_like_queue(place)
     assert looks_like_queue(place / "changes.json")
     assert not looks_like_queue(tmp_path)
@@ -366,7 +356,7 @@ def test_a_folder_with_a_list_of_changes_is_a_queue(tmp_path: Path) -> None:
 
 
 def test_only_the_files_of_a_queue_are_read(tmp_path: Path) -> None:
-    place = service().write(tmp_path / "service")
+    place = two_changes().write(tmp_path / "service")
     (place / ".hidden").mkdir()
     for name in (".hidden/audit-1.jsonl", "notes.json", "audit/v2/clip/index.json", "audit/readme.md"):
         (place / name).write_text("{}")
@@ -383,7 +373,7 @@ def test_only_the_files_of_a_queue_are_read(tmp_path: Path) -> None:
 
 
 def test_a_file_of_changes_brings_what_stands_beside_it(tmp_path: Path) -> None:
-    place = service().write(tmp_path / "service")
+    place = two_changes().write(tmp_path / "service")
     expected = read_files(place)
     (place / "changes.json").rename(place / "saved.json")
     assert read_files(place / "saved.json") == expected
@@ -392,7 +382,7 @@ def test_a_file_of_changes_brings_what_stands_beside_it(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="import source"):
         read_files(tmp_path)
-    place = service().write(tmp_path / "service")
+    place = two_changes().write(tmp_path / "service")
     odd = place / "back\\slash"
     odd.mkdir()
     (odd / "audit-1.jsonl").write_text("")
