@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -107,6 +107,10 @@ class LiveOthers:
     def sharing(self, mark: int) -> Iterator[Other]:
         """The records with that mark."""
         yield from self._by_mark.get(mark, {}).values()
+
+    def known(self, wanted: Sequence[int]) -> list[int]:
+        """Those of the marks *wanted* that a record has."""
+        return [mark for mark in wanted if self._by_mark.get(mark)]
 
 
 def read_lines(path: Path) -> Iterator[Line]:
