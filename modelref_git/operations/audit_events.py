@@ -11,7 +11,7 @@ from modelref_git.proposals import events
 from modelref_git.proposals.audit import event_row, past_row
 from modelref_git.proposals.events import Event, Proposal
 from modelref_git.store import log
-from modelref_git.store.index import Index
+from modelref_git.store.index import Index, Wanted
 from modelref_git.store.log import View
 
 
@@ -34,7 +34,7 @@ class EventFilters:
 def list_events(ctx: Context, filters: EventFilters) -> Iterator[dict[str, Any]]:
     """The queue's lifecycle events, oldest first: PendingQueueAuditEvents with their commits."""
     view = ctx.view()
-    given: dict[str, Any] = {
+    given: Wanted = {
         "change_id": filters.change_id,
         "batch_id": filters.batch_id,
         "actor": filters.actor.rpartition("#")[2] if filters.actor is not None else None,

@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from modelref_git.store.index_file import is_unusable, made, open_index, transaction
 from modelref_git.store.log import View
@@ -32,6 +32,19 @@ class RecordChange:
     after: str | None
     change_ids: tuple[int, ...]
     """The changes of the record that the commit merged, ascending; none for an administrative one."""
+
+
+class Wanted(TypedDict, total=False):
+    """Which events are wanted: those for which all that is given holds."""
+
+    change_id: int | None
+    batch_id: int | None
+    actor: str | None
+    """An id."""
+    actions: Sequence[str]
+    since: int | None
+    until: int | None
+    """Unix seconds, both ends counted in."""
 
 
 class _Stale(Exception):
@@ -57,66 +70,27 @@ class Index:
 
     # --- events ---
 
-    def events(
-        self,
-        *,
-        change_id: int | None = None,
-        batch_id: int | None = None,
-        actor: str | None = None,
-        actions: Sequence[str] = (),
-        since: int | None = None,
-        until: int | None = None,
-    ) -> list[tuple[int, str]]:
-        """``(event id, queue commit)`` of the events for which all that is given holds, oldest first.
+    def events(self, **wanted: Unpack[Wanted]) -> list[tuple[int, str]]:
+        """``(event id, queue commit)`` of the *wanted* events, oldest first.
 
-        A batch's split speaks of both batches, and of each change that it moved. Times are Unix seconds, both ends
-        counted in.
+        A batch's split speaks of both batches, and of each change that it moved.
         """
-        given = (
-            ("event_id <= ?", self.last_event),
-            ("change_id = ?", change_id),
-            ("batch_id = ?", batch_id),
-            ("actor = ?", actor),
-            ("action IN (SELECT value FROM json_each(?))", json.dumps(actions) if actions else None),
-            ("time >= ?", since),
-            ("time <= ?", until),
-        )
-        where = " AND ".join(test for test, value in given if value is not None)
+        where, values = _tests("steps", ("event_id <= ?", self.last_event), **wanted)
         return self._rows(
             f"SELECT DISTINCT event_id, oid FROM about JOIN steps USING (first_id) WHERE {where} ORDER BY event_id",  # noqa: S608 - the tests are ours
-            [value for _, value in given if value is not None],
+            values,
         )
 
-    def past_events(
-        self,
-        *,
-        change_id: int | None = None,
-        batch_id: int | None = None,
-        actor: str | None = None,
-        actions: Sequence[str] = (),
-        since: int | None = None,
-        until: int | None = None,
-    ) -> list[tuple[int, str, int]]:
-        """``(first id, queue commit, place)`` of the events that an import of a queue brought, oldest first.
+    def past_events(self, **wanted: Unpack[Wanted]) -> list[tuple[int, str, int]]:
+        """``(first id, queue commit, place)`` of the *wanted* events that an import of a queue brought, oldest first.
 
-        The first two say which import it was, *place* which of its events, from 1 on. The filters are those of
-        :meth:`events`.
+        The first two say which import it was, *place* which of its events, from 1 on.
         """
-        given = (
-            ("place > ?", 0),
-            ("first_id <= ?", self.last_event),
-            ("change_id = ?", change_id),
-            ("batch_id = ?", batch_id),
-            ("past.actor = ?", actor),
-            ("past.action IN (SELECT value FROM json_each(?))", json.dumps(actions) if actions else None),
-            ("past.time >= ?", since),
-            ("past.time <= ?", until),
-        )
-        where = " AND ".join(test for test, value in given if value is not None)
+        where, values = _tests("past", ("place > 0 AND first_id <= ?", self.last_event), **wanted)
         return self._rows(
             f"SELECT DISTINCT first_id, oid, place FROM past JOIN steps USING (first_id) WHERE {where} "  # noqa: S608 - the tests are ours
             "ORDER BY first_id, place",
-            [value for _, value in given if value is not None],
+            values,
         )
 
     def commits_about(self, change_ids: Iterable[int] = (), batch_ids: Iterable[int] = ()) -> list[str]:
@@ -226,3 +200,19 @@ class Index:
                 broken = isinstance(fault, sqlite3.DatabaseError) and not is_unusable(fault)
                 self._db, self.last_event, self.last_position, self._made = open_index(self._view, broken=broken)
         raise AssertionError("unreachable")
+
+
+def _tests(table: str, first: tuple[str, int], **wanted: Unpack[Wanted]) -> tuple[str, list[Any]]:
+    """The tests of a query and their values: the *first*, and the *wanted* ones; *table* has who, what and when."""
+    actions = wanted.get("actions")
+    given = (
+        first,
+        ("change_id = ?", wanted.get("change_id")),
+        ("batch_id = ?", wanted.get("batch_id")),
+        (f"{table}.actor = ?", wanted.get("actor")),
+        (f"{table}.action IN (SELECT value FROM json_each(?))", json.dumps(actions) if actions else None),  # noqa: S608 - the table is ours
+        (f"{table}.time >= ?", wanted.get("since")),
+        (f"{table}.time <= ?", wanted.get("until")),
+    )
+    there = [(test, value) for test, value in given if value is not None]
+    return " AND ".join(test for test, _ in there), [value for _, value in there]
