@@ -10,6 +10,7 @@ import pytest
 
 from modelref_git.errors import Invalid
 from modelref_git.proposals.config import DatasetConfig
+from tests.support.clean import assert_clean
 from tests.support.world import ARTHUR, CAROL, World, clip
 
 SHARED = "https://host.example/shared.pt"
@@ -116,6 +117,19 @@ def test_an_address_whose_record_leaves_in_the_same_bulk_is_free(shared: World, 
     source = tmp_path / "bulk.jsonl"
     source.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
     shared.run("propose", "bulk", str(source), actor=CAROL).ok()
+
+
+def test_an_old_fault_of_a_name_needs_no_waiver_and_the_history_verifies(world: World) -> None:
+    world.apply(world.approve(world.create("clip", "x ", clip("x "), allow=("name.whitespace",))))
+    world.apply(world.approve(world.update("clip", "x ", {"/description": "Another text."})))
+    assert_clean(world.path)
+
+
+def test_an_exception_of_a_name_needs_no_waiver_and_the_history_verifies(world: World) -> None:
+    excepted(world, ("name.whitespace", "clip", "y "))
+    settled = world.git("rev-parse", "queue").strip()
+    world.apply(world.approve(world.create("clip", "y ", clip("y "))))
+    assert world.run("verify", "--from", settled).ok().json["ok"]
 
 
 # --- approve ---------------------------------------------------------------------------------------------------------

@@ -39,13 +39,15 @@ def found_in_state(config: DatasetConfig, facts: Facts) -> list[Finding]:
     return _with_old_names(weighed(config, facts, catalogue.findings(facts, _off(config))))
 
 
-def found_in_change(config: DatasetConfig, facts: Facts, *, importing: bool = False) -> list[Finding]:
-    """What a change brings in: findings that the record it replaces does not have.
+def found_in_change(
+    config: DatasetConfig, facts: Facts, *, importing: bool = False, among: Sequence[Rule] = catalogue.RULES
+) -> list[Finding]:
+    """What a change brings in, by the rules *among* which it is judged: findings that the old record does not have.
 
     A name that differs from the body's is only remarked upon when a record is imported.
     """
     facts = replace(facts, is_change=True)
-    found = weighed(config, facts, catalogue.new_findings(facts, _off(config)))
+    found = weighed(config, facts, catalogue.new_findings(facts, _off(config), among))
     return _with_old_names(found) if importing else found
 
 

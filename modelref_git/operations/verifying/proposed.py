@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from modelref_git.operations.answers import STAMPS
+from modelref_git.operations.checking.weighing import found_in_change
 from modelref_git.operations.merging import record_of
 from modelref_git.operations.verifying.case import Asked, EventCase
 from modelref_git.operations.verifying.records import record_faults
@@ -78,17 +79,19 @@ def _quality(case: EventCase) -> Iterator[Fault]:
         asked = one.proposal
         if asked.blob is None or asked.category == POLICY:
             continue
-        record, old = record_of(case.objects, asked.blob) or {}, record_of(case.objects, asked.base_blob) or {}
+        record, old = (record_of(case.objects, blob) for blob in (asked.blob, asked.base_blob))
         waived = {rule for change_id, rule in case.event.waived if change_id == one.change_id}
-        severities = DatasetTree.at(case.objects, asked.base).config.rules
-        facts = Facts(asked.category, asked.name, record)
-        for problem in (problem for rule in name_rules.RULES for problem in rule.check(facts)):
-            if problem.rule == name_rules.KEY_MISMATCH and (
-                asked.origin == BY_IMPORT or old.get("name") == record.get("name")
-            ):
-                continue
-            if severities.get(problem.rule, "error") == "error" and problem.rule not in waived:
-                yield _fault(one, f"change {one.change_id}: {problem.message}, and nobody waived {problem.rule}")
+        # The rules that no version changes: the others grow as mistakes are made, and cannot judge what came before.
+        found = found_in_change(
+            DatasetTree.at(case.objects, asked.base).config,
+            Facts(asked.category, asked.name, record, old),
+            importing=asked.origin == BY_IMPORT,
+            among=name_rules.RULES,
+        )
+        for finding in found:
+            if finding.severity == "error" and finding.rule.id not in waived:
+                text = f"{finding.problem.message}, and nobody waived {finding.rule.id}"
+                yield _fault(one, f"change {one.change_id}: {text}")
 
 
 def _stamps(case: EventCase) -> Iterator[Fault]:

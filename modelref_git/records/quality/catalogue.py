@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from typing import Final
 
 from modelref_git.errors import Problem
@@ -22,12 +22,12 @@ RULES: Final[tuple[Rule, ...]] = (
 BY_ID: Final = {rule.id: rule for rule in RULES}
 
 
-def findings(facts: Facts, off: Container[str] = ()) -> Iterator[tuple[Rule, Problem]]:
+def findings(facts: Facts, off: Container[str] = (), among: Sequence[Rule] = RULES) -> Iterator[tuple[Rule, Problem]]:
     """What the rules find in *facts*; a rule whose scope needs facts that are not there finds nothing.
 
-    Those whose ids are in *off* are not asked.
+    Only those *among* some are asked, and not those whose ids are in *off*.
     """
-    for rule in RULES:
+    for rule in among:
         if rule.id in off:
             continue
         if (rule.scope == "change" and not facts.is_change) or (rule.scope == "dataset" and facts.others is None):
@@ -36,13 +36,15 @@ def findings(facts: Facts, off: Container[str] = ()) -> Iterator[tuple[Rule, Pro
             yield rule, problem
 
 
-def new_findings(facts: Facts, off: Container[str] = ()) -> Iterator[tuple[Rule, Problem]]:
+def new_findings(
+    facts: Facts, off: Container[str] = (), among: Sequence[Rule] = RULES
+) -> Iterator[tuple[Rule, Problem]]:
     """What the rules find in a change and did not find in the record that it replaces.
 
     A fault is the old one if its rule and its message are, so a message names the value at fault. Whoever mends a
     description is not held up by an address that was bad before.
     """
-    found = list(findings(facts, off))
+    found = list(findings(facts, off, among))
     if not found or facts.before is None:
         yield from found
         return
