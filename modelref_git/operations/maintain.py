@@ -11,6 +11,7 @@ from typing import Any, Final
 from modelref_git.errors import ModelrefError
 from modelref_git.operations.context import Context
 from modelref_git.store import layout, log, projections, worktree
+from modelref_git.store.disk import files_under
 from modelref_git.store.git import GitStore
 
 STALE_AFTER: Final = 60
@@ -122,7 +123,9 @@ def _half_written(store: GitStore) -> list[Path]:
 
 def _lock_files(git_dir: Path) -> list[Path]:
     places = [git_dir / name for name in ("HEAD.lock", "packed-refs.lock", "index.lock", "config.lock")]
-    return [path for path in places if path.exists()] + sorted((git_dir / "refs").rglob("*.lock"))
+    return [path for path in places if path.exists()] + sorted(
+        path for path in files_under(git_dir / "refs") if path.suffix == ".lock"
+    )
 
 
 def _age(path: Path, now: float) -> float | None:
@@ -161,5 +164,12 @@ def collect_garbage(ctx: Context) -> dict[str, int]:
 
 def _measured(store: GitStore) -> tuple[int, int]:
     rows = dict(line.split(": ") for line in store.run_git("count-objects", "-v").splitlines())
-    size = sum(path.stat().st_size for path in (store.git_dir / "objects").rglob("*") if path.is_file())
+    size = sum(_size(path) for path in files_under(store.git_dir / "objects"))
     return int(rows["count"]) + int(rows["in-pack"]), size
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0  # joined with others meanwhile

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -48,3 +49,10 @@ class Disk:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def files_under(folder: Path) -> Iterator[Path]:
+    """Every file below *folder*. Others write there: a folder that vanishes meanwhile is no fault, as for ``rglob``."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            yield Path(place, name)

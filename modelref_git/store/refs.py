@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 import pygit2
 
 from modelref_git.errors import WrongState
+from modelref_git.store.disk import files_under
 
 _LOCK_TRIES: Final = 60
 _STUCK_AT_MOST: Final = 3
@@ -64,7 +65,7 @@ class Refs:
                 target = self.read(text)
                 if target is not None:
                     found[text] = target
-        for path in (self._git_dir / prefix).rglob("*"):
+        for path in files_under(self._git_dir / prefix):
             text = path.relative_to(self._git_dir).as_posix()
             if text not in found and path.suffix != ".lock" and self._broken(text):
                 found[text] = ""

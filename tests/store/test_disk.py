@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modelref_git.store.disk import Disk
+from modelref_git.store.disk import Disk, files_under
 
 
 @pytest.mark.parametrize("sync", [True, False])
@@ -61,3 +61,17 @@ def test_folders_are_made_and_files_removed_as_often_as_one_likes(tmp_path: Path
     disk.remove(path)
     disk.remove(path)
     assert not path.exists()
+
+
+def test_a_folder_that_vanishes_while_it_is_walked_is_no_fault(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+    found = files_under(tmp_path)
+    first = next(found)
+    gone = [folder for folder in tmp_path.iterdir() if folder != first.parent]
+    for folder in gone:
+        (folder / "file").unlink()
+        folder.rmdir()
+    assert list(found) == []
+    assert list(files_under(tmp_path / "never")) == []
