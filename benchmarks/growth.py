@@ -28,7 +28,7 @@ from modelref_git.operations.record_log import record_log
 from modelref_git.proposals.events import APPLY, APPROVE, ENQUEUE, UPDATE, Approval, Event, Proposal
 from modelref_git.proposals.queue import Change
 from modelref_git.records import codec
-from modelref_git.store.log import Step
+from modelref_git.store.step import Step
 from modelref_git.store.trees import TreeEditor
 
 BATCHES_A_STEP = 50

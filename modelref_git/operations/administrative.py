@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from modelref_git.operations.context import Person
 from modelref_git.proposals import trailers
 from modelref_git.proposals.events import Event
-from modelref_git.store.log import Step
+from modelref_git.store.step import Step
 
 
 def append_administrative(

@@ -28,8 +28,8 @@ from modelref_git.records.names import structural_problems
 from modelref_git.store import layout
 from modelref_git.store.dataset import DatasetTree, changed_records
 from modelref_git.store.git import GitStore
-from modelref_git.store.log import Step
 from modelref_git.store.objects import Commit, ObjectBuffer
+from modelref_git.store.step import Step
 from modelref_git.store.trees import compare
 
 

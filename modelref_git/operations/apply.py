@@ -19,7 +19,7 @@ from modelref_git.proposals.events import APPLY, BATCH_SPLIT, Event
 from modelref_git.proposals.header import APPLIED, APPROVED, PENDING, POLICY, REJECTED
 from modelref_git.proposals.queue import BATCH_APPLIED, BATCH_OPEN, Batch, Change
 from modelref_git.store.dataset import DatasetTree
-from modelref_git.store.log import Step
+from modelref_git.store.step import Step
 
 JOB_ID_AT_MOST: Final = 120
 

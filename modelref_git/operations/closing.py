@@ -14,7 +14,7 @@ from modelref_git.operations.rebuilding import without
 from modelref_git.operations.wording import check_reason, listing
 from modelref_git.proposals.events import SUPERSEDE, WITHDRAW, Event
 from modelref_git.proposals.queue import Change
-from modelref_git.store.log import Step
+from modelref_git.store.step import Step
 
 
 def withdraw(ctx: Context, change_ids: Sequence[int], *, reason: str | None = None) -> list[dict[str, Any]]:

@@ -11,8 +11,9 @@ from modelref_git.proposals.header import POLICY
 from modelref_git.proposals.queue import Change
 from modelref_git.records.merge import FieldConflict
 from modelref_git.store.dataset import DatasetTree
-from modelref_git.store.log import Step, View
+from modelref_git.store.log import View
 from modelref_git.store.objects import Commit
+from modelref_git.store.step import Step
 
 
 def conflict_rows(

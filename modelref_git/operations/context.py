@@ -10,9 +10,10 @@ from typing import TypeVar
 from modelref_git.errors import Forbidden
 from modelref_git.proposals.actors import Actor, Member
 from modelref_git.proposals.config import DatasetConfig, person
-from modelref_git.store import log
+from modelref_git.store import log, writing
 from modelref_git.store.git import GitStore
-from modelref_git.store.log import Clock, Step, View
+from modelref_git.store.log import View
+from modelref_git.store.step import Clock, Step
 
 _T = TypeVar("_T")
 
@@ -102,7 +103,7 @@ class Context:
     service: str | None = None
     """The id of the service that acts in the caller's name; its events say so."""
     dry_run: bool = False
-    clock: Clock = log.wall_clock
+    clock: Clock = writing.wall_clock
     warn: Callable[[str], None] = lambda _: None
 
     @classmethod
@@ -130,11 +131,11 @@ class Context:
         return find_person(self.store, config, self.claim)
 
     def write(self, decide: Callable[[Step], _T], *, new: bool = False) -> _T:
-        """Run one step on the repository; see :func:`modelref_git.store.log.write`."""
+        """Run one step on the repository; see :func:`modelref_git.store.writing.write`."""
 
         def attested(step: Step) -> _T:
             if self.service is not None:
                 step.attested_by = find_person(self.store, step.dataset().config, self.service).actor
             return decide(step)
 
-        return log.write(self.store, attested, clock=self.clock, dry_run=self.dry_run, new=new, warn=self.warn)
+        return writing.write(self.store, attested, clock=self.clock, dry_run=self.dry_run, new=new, warn=self.warn)

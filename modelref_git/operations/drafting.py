@@ -21,7 +21,7 @@ from modelref_git.records.json_text import MAX_RECORD_BYTES, same
 from modelref_git.records.quality.rule import Facts, Others
 from modelref_git.records.schemas import Schema
 from modelref_git.store.dataset import DatasetTree
-from modelref_git.store.log import Step
+from modelref_git.store.step import Step
 from modelref_git.store.trees import TreeEditor
 
 

@@ -10,8 +10,8 @@ from modelref_git.operations.drafting import Draft, Request, draft
 from modelref_git.proposals.events import DELETE
 from modelref_git.records.quality.others import Overlaid
 from modelref_git.store.dataset import DatasetTree
-from modelref_git.store.log import Step
 from modelref_git.store.lookup import open_lookup
+from modelref_git.store.step import Step
 
 
 class Drafts:

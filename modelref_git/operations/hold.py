@@ -12,7 +12,7 @@ from modelref_git.operations.context import Context
 from modelref_git.operations.judging import require
 from modelref_git.operations.wording import check_reason, listing
 from modelref_git.proposals.events import HOLD, UNHOLD, Event
-from modelref_git.store.log import Step
+from modelref_git.store.step import Step
 
 
 def hold(ctx: Context, change_ids: Sequence[int], *, reason: str | None) -> list[dict[str, Any]]:

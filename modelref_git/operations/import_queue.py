@@ -28,7 +28,7 @@ from modelref_git.proposals.queue import Change
 from modelref_git.records.merge import METADATA
 from modelref_git.store import kept_queue
 from modelref_git.store.dataset import DatasetTree
-from modelref_git.store.log import Step
+from modelref_git.store.step import Step
 
 REFUSED: Final = "import: "
 """How the reason of an open change begins that could not be proposed, and so came in as rejected."""

@@ -33,8 +33,8 @@ from modelref_git.records.quality.others import Overlaid
 from modelref_git.records.quality.rule import Facts
 from modelref_git.store import layout
 from modelref_git.store.dataset import DatasetTree
-from modelref_git.store.log import Step
 from modelref_git.store.lookup import open_lookup
+from modelref_git.store.step import Step
 from modelref_git.store.trees import TreeEditor
 
 Progress = Callable[[], None]

@@ -14,9 +14,9 @@ from modelref_git.proposals.events import INIT, Event
 from modelref_git.records import shipped
 from modelref_git.records.categories import CATEGORIES
 from modelref_git.records.quality import catalogue
-from modelref_git.store import layout, log
+from modelref_git.store import layout, writing
 from modelref_git.store.git import GitStore, user_config
-from modelref_git.store.log import Clock, Step
+from modelref_git.store.step import Clock, Step
 from modelref_git.store.trees import TreeEditor
 
 ATTRIBUTES: Final = b"dataset/** text eol=lf merge=modelref\n"
@@ -30,7 +30,7 @@ def init_repository(
     owner: str | None = None,
     email: str | None = None,
     dry_run: bool = False,
-    clock: Clock = log.wall_clock,
+    clock: Clock = writing.wall_clock,
     warn: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Make a dataset repository at *path*; answers where it is and where its branches are.
@@ -74,7 +74,7 @@ def init_repository(
         step.append(event, keeps=[main], email=author.email)
         return {"path": str(path.absolute()), "main": main, "queue": step.head, "records": records}
 
-    return log.write(store, decide, clock=clock, new=True, warn=warn)
+    return writing.write(store, decide, clock=clock, new=True, warn=warn)
 
 
 def _existing(path: Path) -> GitStore | None:

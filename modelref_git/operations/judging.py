@@ -16,8 +16,8 @@ from modelref_git.proposals.queue import Change
 from modelref_git.records import codec
 from modelref_git.records.diff import changed_leaves, is_critical
 from modelref_git.store.dataset import DatasetTree
-from modelref_git.store.log import Step
 from modelref_git.store.objects import ObjectBuffer
+from modelref_git.store.step import Step
 
 SHOWN_AT_MOST: Final = 5
 

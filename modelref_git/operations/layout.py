@@ -14,7 +14,7 @@ from modelref_git.proposals import config_edit
 from modelref_git.proposals.events import LAYOUT
 from modelref_git.store import layout
 from modelref_git.store.dataset import DatasetTree
-from modelref_git.store.log import Step
+from modelref_git.store.step import Step
 from modelref_git.store.trees import TreeEditor
 
 

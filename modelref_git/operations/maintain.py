@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from modelref_git.errors import ModelrefError
 from modelref_git.operations.context import Context
-from modelref_git.store import layout, log, projections, worktree
+from modelref_git.store import layout, projections, worktree, writing
 from modelref_git.store.disk import files_under
 from modelref_git.store.git import GitStore
 
@@ -75,7 +75,7 @@ def examine(ctx: Context, *, repair: bool = False) -> Report:
     mendable = [item for item in behind if not item.foreign]
     if repair and mendable:
         ctx.store.disk.remove(store.local_dir / "cache" / "projected")
-        log.write(store, lambda _: None, clock=ctx.clock, warn=ctx.warn)
+        writing.write(store, lambda _: None, clock=ctx.clock, warn=ctx.warn)
     left = {item.ref for item in projections.find_behind(store, view.head)} if repair else {i.ref for i in behind}
     for item in behind:
         wanted = item.wanted or "absent"

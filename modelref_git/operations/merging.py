@@ -22,9 +22,10 @@ from modelref_git.proposals.queue import Change
 from modelref_git.records import codec
 from modelref_git.records.merge import FieldConflict, merge_records
 from modelref_git.store.dataset import DatasetTree
-from modelref_git.store.log import Step, View
+from modelref_git.store.log import View
 from modelref_git.store.objects import ObjectBuffer
 from modelref_git.store.projections import main_behind
+from modelref_git.store.step import Step
 from modelref_git.store.trees import TreeEditor, compare
 
 PROPOSALS_A_MERGE: Final = 127

@@ -26,7 +26,7 @@ from modelref_git.proposals.policy import Case
 from modelref_git.proposals.queue import Change, GivenApproval
 from modelref_git.store import layout
 from modelref_git.store.dataset import DatasetTree
-from modelref_git.store.log import Step
+from modelref_git.store.step import Step
 from modelref_git.store.trees import TreeEditor, find
 
 Files = Mapping[str, bytes]

@@ -17,7 +17,7 @@ from modelref_git.operations.drafts import drafting
 from modelref_git.proposals.events import CREATE, DELETE, ENQUEUE, OPERATIONS, UPDATE, Event
 from modelref_git.records import codec, pointer
 from modelref_git.store.dataset import DatasetTree
-from modelref_git.store.log import Step
+from modelref_git.store.step import Step
 
 Edit = Callable[[dict[str, Any]], dict[str, Any]]
 """Makes of today's record the one that is proposed."""

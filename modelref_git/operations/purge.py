@@ -11,7 +11,7 @@ from modelref_git.operations.judging import require
 from modelref_git.operations.rebuilding import without
 from modelref_git.operations.wording import listing
 from modelref_git.proposals.events import PURGE, Event
-from modelref_git.store.log import Step
+from modelref_git.store.step import Step
 
 
 def purge_changes(ctx: Context, filters: Filters, *, everything: bool = False) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from modelref_git.records import codec, pointer
 from modelref_git.records.json_text import same
 from modelref_git.records.merge import FieldConflict, Merged, merge_records
 from modelref_git.store.dataset import DatasetTree
-from modelref_git.store.log import Step
+from modelref_git.store.step import Step
 from modelref_git.store.trees import TreeEditor
 
 Side = Literal["mine", "theirs"]

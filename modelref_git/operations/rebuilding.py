@@ -10,7 +10,7 @@ from modelref_git.operations.context import Person
 from modelref_git.operations.merging import merge, what_goes
 from modelref_git.proposals.actors import Actor
 from modelref_git.proposals.queue import Batch, Change
-from modelref_git.store.log import Step
+from modelref_git.store.step import Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from modelref_git.records import codec
 from modelref_git.records.json_text import same
 from modelref_git.records.merge import merge_records
 from modelref_git.store.dataset import DatasetTree
-from modelref_git.store.log import Step
+from modelref_git.store.step import Step
 
 
 def revert_batch(ctx: Context, batch_id: int, *, title: str | None = None) -> dict[str, Any]:

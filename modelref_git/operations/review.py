@@ -20,7 +20,7 @@ from modelref_git.proposals.events import APPROVE, REJECT, Approval, Event
 from modelref_git.proposals.header import APPROVED, OPEN, PENDING, POLICY
 from modelref_git.proposals.queue import Change, GivenApproval
 from modelref_git.store.dataset import DatasetTree
-from modelref_git.store.log import Step
+from modelref_git.store.step import Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from modelref_git.records.json_text import same
 from modelref_git.records.merge import merge_records
 from modelref_git.store import log
 from modelref_git.store.dataset import DatasetTree
-from modelref_git.store.log import Step
+from modelref_git.store.step import Step
 
 
 def by_stamp(step: Step, dataset: DatasetTree, request: Request, name: str, live: dict[str, Any]) -> Request:

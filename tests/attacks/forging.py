@@ -21,9 +21,10 @@ from modelref_git.records import codec
 from modelref_git.store import layout
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.git import GitStore
-from modelref_git.store.log import KEEP_AT_MOST, read_proposal, with_brought
+from modelref_git.store.log import read_proposal, with_brought
 from modelref_git.store.objects import EMPTY_TREE
 from modelref_git.store.state import StoredQueue
+from modelref_git.store.step import KEEP_AT_MOST
 from tests.support.world import CAROL
 
 _IS_ID = re.compile("[0-9a-f]{40}")

@@ -16,8 +16,8 @@ from modelref_git.operations.context import Context
 from modelref_git.operations.drafting import Request
 from modelref_git.operations.propose import propose_create, propose_update
 from modelref_git.operations.review import Pick, review_changes
-from modelref_git.store import layout, log
-from modelref_git.store.log import Step
+from modelref_git.store import layout, writing
+from modelref_git.store.step import Step
 from tests.crash.checks import check_fold, check_fsck, check_projections
 from tests.crash.processes import answers, happened, start
 from tests.support.world import ARTHUR, CAROL, OWNER, World
@@ -37,7 +37,7 @@ def world(tmp_path: Path) -> World:
 @pytest.fixture
 def lockless(monkeypatch: pytest.MonkeyPatch) -> None:
     """No writer waits for another: the compare and swap alone decides."""
-    monkeypatch.setattr(log, "writer_lock", lambda _path: contextlib.nullcontext())
+    monkeypatch.setattr(writing, "writer_lock", lambda _path: contextlib.nullcontext())
 
 
 def at_once(world: World, processes: int, each: int, *words: str) -> None:
@@ -208,7 +208,7 @@ def test_an_apply_that_is_overtaken_by_its_own_job_answers_the_same(world: World
 def test_whoever_loses_every_race_is_told_and_has_changed_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log, "_TRIES", 4)
+    monkeypatch.setattr(writing, "_TRIES", 4)
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     ctx = Racing(world, CAROL, *(lambda n=n: world.create(THING, f"other {n}", {}) for n in range(9)))
     with pytest.raises(Conflict, match="4 times in a row") as caught:

@@ -17,8 +17,8 @@ from modelref_git.operations.members import change_roles
 from modelref_git.operations.purge import purge_changes
 from modelref_git.operations.rebase import propose_rebase
 from modelref_git.operations.review import Pick, review_changes
-from modelref_git.store import log
-from modelref_git.store.log import Step
+from modelref_git.store import writing
+from modelref_git.store.step import Step
 from tests.crash.checks import check_fold, check_projections
 from tests.support.clean import assert_clean
 from tests.support.world import ARTHUR, CAROL, OWNER, World
@@ -30,7 +30,7 @@ THING = "thing"
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(log, "writer_lock", lambda _path: contextlib.nullcontext())
+    monkeypatch.setattr(writing, "writer_lock", lambda _path: contextlib.nullcontext())
     made = World.make(tmp_path / "r.git", bare=True, empty=True)
     made.add_category(THING)
     return made

@@ -22,7 +22,7 @@ from modelref_git.proposals.reachable import config_problems
 from modelref_git.records.json_text import MAX_RECORD_BYTES
 from modelref_git.records.names import MAX_FILE_KEY_BYTES, file_key
 from modelref_git.store import layout
-from modelref_git.store.log import Step
+from modelref_git.store.step import Step
 from tests.docs.session import CHECKOUT
 from tests.support.upstream import Upstream, taken_over
 from tests.support.world import ARTHUR, CAROL, World, clip

@@ -10,7 +10,7 @@ from modelref_git.errors import NotFound
 from modelref_git.operations.record_log import record_log
 from modelref_git.proposals.actors import Actor
 from modelref_git.proposals.events import ADOPT, Event
-from modelref_git.store.log import Step
+from modelref_git.store.step import Step
 from modelref_git.store.trees import TreeEditor
 from tests.support.world import ARTHUR, CAROL, World, clip
 

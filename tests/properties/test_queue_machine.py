@@ -44,9 +44,9 @@ from modelref_git.operations.review import Pick, review_changes
 from modelref_git.proposals import lifecycle
 from modelref_git.records import codec, pointer
 from modelref_git.records.names import fold
-from modelref_git.store import layout, log, projections
-from modelref_git.store.log import Step
+from modelref_git.store import layout, log, projections, writing
 from modelref_git.store.state import StoredQueue
+from modelref_git.store.step import Step
 from tests.crash.checks import Standing, age, check_fsck
 from tests.crash.faults import LOCKED, Fuse, PowerCut, fused
 from tests.crash.quick import no_patience, no_syncing
@@ -708,8 +708,8 @@ def _matched(wanted: dict[str, Record], found: dict[str, Record]) -> dict[str, R
 def _no_lock() -> Any:
     """No writer waits for another: the compare and swap alone decides."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(log, "writer_lock", lambda _path: contextlib.nullcontext())
-        patch.setattr(log.clock_module, "sleep", lambda _seconds: None)
+        patch.setattr(writing, "writer_lock", lambda _path: contextlib.nullcontext())
+        patch.setattr(writing.clock_module, "sleep", lambda _seconds: None)
         yield
 
 

@@ -16,7 +16,8 @@ from modelref_git.proposals.actors import Actor
 from modelref_git.proposals.events import ADOPT, BATCH_SPLIT, Event
 from modelref_git.store import index_file, index_rows, layout
 from modelref_git.store.index import Index
-from modelref_git.store.log import Step, View
+from modelref_git.store.log import View
+from modelref_git.store.step import Step
 from modelref_git.store.trees import TreeEditor
 from tests.support.calls import CHECKOUT
 from tests.support.world import ARTHUR, FixedClock, World, clip

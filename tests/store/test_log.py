@@ -9,10 +9,10 @@ from modelref_git.errors import IntegrityFailure, NotFound
 from modelref_git.operations.propose import propose_bulk, read_bulk_line
 from modelref_git.proposals.actors import Actor
 from modelref_git.proposals.events import INIT, Event
-from modelref_git.store import layout, log
-from modelref_git.store.log import KEEP_AT_MOST, Step
+from modelref_git.store import layout, log, writing
 from modelref_git.store.objects import EMPTY_TREE
 from modelref_git.store.refs import Refs
+from modelref_git.store.step import KEEP_AT_MOST, Step
 from tests.crash.checks import check_fold
 from tests.store.builders import bare, commit, fsck, git
 from tests.support.world import CAROL, START, World
@@ -115,7 +115,7 @@ def test_a_clock_that_runs_back_gives_the_time_of_the_event_before(world: World)
 def test_a_repository_without_a_log_is_no_dataset(tmp_path: Path) -> None:
     store = bare(tmp_path / "r.git")
     store.refs.move(layout.MAIN, None, commit(store, {"a": b"1"}))
-    for act in (lambda: log.read(store), lambda: log.write(store, lambda _: None)):
+    for act in (lambda: log.read(store), lambda: writing.write(store, lambda _: None)):
         with pytest.raises(NotFound, match="no dataset repository") as caught:
             act()
         assert "modelref-git init" in (caught.value.hint or "")
@@ -128,7 +128,7 @@ def test_a_step_that_appends_nothing_writes_nothing(world: World) -> None:
         step.objects.add("blob", b"never needed")
         return "the answer"
 
-    assert log.write(world.store, decide) == "the answer"
+    assert writing.write(world.store, decide) == "the answer"
     assert (world.refs(), world.objects()) == before
 
 
@@ -148,7 +148,7 @@ def test_a_step_of_several_events_moves_the_log_once(world: World, monkeypatch: 
         for number in range(3):
             step.append(Event(INIT, Actor("1", "a"), 0, 0, main=step.main, headline=f"event {number}"))
 
-    log.write(store, decide, clock=world.clock)
+    writing.write(store, decide, clock=world.clock)
     assert moves == [layout.QUEUE]
     assert int(world.git("rev-list", "--count", "--first-parent", "queue")) == int(before) + 3
     fsck(world.path)

@@ -26,7 +26,7 @@ from modelref_git.proposals.actors import Actor
 from modelref_git.proposals.events import Event
 from modelref_git.store import layout
 from modelref_git.store.git import GitStore
-from modelref_git.store.log import Step
+from modelref_git.store.step import Step
 from modelref_git.store.trees import TreeEditor
 from tests.support.calls import Answer, call
 

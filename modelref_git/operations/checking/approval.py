@@ -13,8 +13,8 @@ from modelref_git.proposals.queue import Change
 from modelref_git.records.quality.rule import Facts
 from modelref_git.store.dataset import DatasetTree, changed_records
 from modelref_git.store.git import GitStore
-from modelref_git.store.log import Step
 from modelref_git.store.lookup import open_lookup
+from modelref_git.store.step import Step
 
 
 def check_merged(step: Step, main: DatasetTree, merged: DatasetTree, changes: Sequence[Change]) -> None:

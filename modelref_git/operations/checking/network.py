@@ -22,7 +22,8 @@ from modelref_git.records.quality.catalogue import BY_ID
 from modelref_git.records.quality.downloads import is_known, is_sum
 from modelref_git.records.quality.marks import downloads
 from modelref_git.records.quality.rule import Facts
-from modelref_git.store.log import Clock, wall_clock
+from modelref_git.store.step import Clock
+from modelref_git.store.writing import wall_clock
 
 Progress = Callable[[str, int, int | None], None]
 """Told, while a file is read: its address without the query, how many bytes came, how many there will be if known."""

@@ -12,9 +12,9 @@ from modelref_git.operations.verifying.rules import Fault, Rule
 from modelref_git.proposals import events, trailers
 from modelref_git.proposals.events import Event
 from modelref_git.proposals.folds.imported import next_event_id, number_faults
-from modelref_git.store.log import KEEP_AT_MOST
 from modelref_git.store.objects import EMPTY_TREE, Commit
 from modelref_git.store.state import StoredQueue
+from modelref_git.store.step import KEEP_AT_MOST
 
 _QUEUE: Final = "import of a queue"
 _REBUILDS: Final = frozenset({"merges", "returned"})
