@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from modelref_git.operations.review import Pick
 
 
-def _pick(text: str) -> Pick:
+def pick(text: str) -> Pick:
     """Read ``ID``, or ``ID@BLOB`` for a change with that content and no other."""
     from modelref_git.operations.review import Pick
 
@@ -26,7 +26,7 @@ def _pick(text: str) -> Pick:
 
 
 @click.command("approve")
-@click.argument("picks", metavar="ID[@BLOB]…", nargs=-1, required=True, type=_pick)
+@click.argument("picks", metavar="ID[@BLOB]…", nargs=-1, required=True, type=pick)
 @click.option("--title", required=True, metavar="T", help="The batch's title.")
 @click.option("--reject", "rejected", multiple=True, type=int, metavar="ID", help="Reject this one in the same step.")
 @click.option("--reason", metavar="R", help="Why; needed with --reject.")

@@ -71,7 +71,7 @@ def command(
         report = _run(repository, target, CheckOptions(allow, fetch, advance, transfers))
     _show(app, report, form)
     if not report.ok:
-        _fail(app, report)
+        fail(app, report)
 
 
 def _form(app: App, form: str | None) -> str:
@@ -115,8 +115,8 @@ def _show(app: App, report: CheckReport, form: str) -> None:
         app.talk(text.summary(report))
 
 
-def _fail(app: App, report: CheckReport) -> None:
-    """Tell that there are errors.
+def fail(app: App, report: CheckReport, command: str = "check") -> None:
+    """Tell that there are errors; *command* is the one that found them.
 
     Raises:
         Invalid: always; with ``--json`` it lists them.
@@ -125,7 +125,7 @@ def _fail(app: App, report: CheckReport) -> None:
 
     raise Invalid(
         text.summary(report),
-        hint="each finding names its rule; `modelref-git --json check` tells what to do about it",
+        hint=f"each finding names its rule; `modelref-git --json {command}` tells what to do about it",
         # On a terminal they have just been listed.
         details=[one.as_json() for one in report.findings if one.is_error] if app.json else (),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from modelref_git.errors import IntegrityFailure, NotFound, UsageFault, WrongState
@@ -46,6 +46,21 @@ def apply_changes(
         IntegrityFailure: ``main`` is not where the log says.
         Forbidden: the policy does not let the caller apply, or approvals are missing by now.
     """
+    return ctx.write(applying(ctx, change_ids, batch_id=batch_id, allow_mixed=allow_mixed, job_id=job_id))
+
+
+def applying(
+    ctx: Context,
+    change_ids: Sequence[int],
+    *,
+    batch_id: int | None = None,
+    allow_mixed: bool = False,
+    job_id: str | None = None,
+) -> Callable[[Step], dict[str, Any]]:
+    """What `apply_changes` does in its step, for those who do more in the same one.
+
+    Args, answer and errors are those of `apply_changes`.
+    """
     wanted = list(dict.fromkeys(change_ids))
     if bool(wanted) == (batch_id is not None):
         raise UsageFault("name the changes to apply, or a batch with --batch")
@@ -70,7 +85,7 @@ def apply_changes(
             split = _split(step, person, each, members) or split
         return _answer(step, wanted or parts[0][1], split)
 
-    return ctx.write(decide)
+    return decide
 
 
 def append_apply(step: Step, person: Person, batch: Batch, members: Sequence[int], job_id: str | None = None) -> str:

@@ -15,7 +15,7 @@ from modelref_git.store.log import View
 
 
 def read_feed(
-    ctx: Context, *, since: str | None = None, pause: Callable[[], bool] | None = None
+    ctx: Context, *, since: str | None = None, until: str | None = None, pause: Callable[[], bool] | None = None
 ) -> Iterator[dict[str, Any]]:
     """The record changes of ``main``, oldest first.
 
@@ -26,6 +26,7 @@ def read_feed(
         ctx: the way in.
         since: an event's number, or a commit of ``main`` or ``queue``, behind which it begins; the very beginning
             unless given.
+        until: the commit of ``main`` behind which nothing is told any more; the newest unless given.
         pause: called when all is told; the feed ends when it gives false, else it looks for what is new. Without it,
             the feed ends there.
 
@@ -43,6 +44,9 @@ def read_feed(
                     f"main was rewritten: {last}, up to which the feed has told, is not on it any more"
                 )
             rows = index.changes_after(position)
+            if until is not None:
+                end = _position(ctx, index, until)
+                rows = [row for row in rows if row.position <= end]
             yield from _rows(view, index, rows)
         last = view.main
         if pause is None or not pause():

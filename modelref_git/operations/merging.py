@@ -112,7 +112,8 @@ def merged_blob(
         return None, merged.conflicts
     problems = schema.problems(merged.record)
     if problems:
-        raise Invalid.of(f"the record that change {change.change_id} gives with what is there now", problems)
+        number = f"change {change.change_id}" if change.change_id else "the change"
+        raise Invalid.of(f"the record that {number} gives with what is there now", problems)
     return objects.add("blob", canonical_bytes(merged.record, schema, change.model_name)), ()
 
 
@@ -240,7 +241,8 @@ def check_precondition(main: DatasetTree, change: Change, where: Step | View | N
     """
     if is_possible(main, change):
         return
-    what = f"change {change.change_id} ({change.operation} {change.category} {change.model_name!r})"
+    title = f"{change.operation} {change.category} {change.model_name!r}"
+    what = f"change {change.change_id} ({title})" if change.change_id else f"the {title}"
     if change.category not in main.config.categories:
         raise Conflict(
             f"{what} cannot be made: there is no category {change.category!r} any more",

@@ -5,6 +5,7 @@ Never a silent return to yesterday: what does not merge is refused.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from modelref_git.errors import Conflict
 from modelref_git.operations.drafting import Request, stored_form
 from modelref_git.records import codec
 from modelref_git.records.json_text import same
-from modelref_git.records.merge import merge_records
+from modelref_git.records.merge import FieldConflict, merge_records
 from modelref_git.store import log
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.step import Step
@@ -61,26 +62,32 @@ def brought_up(
     before, today = codec.without_remainder(then), codec.without_remainder(live)
     merged = merge_records(before, today, edited, schema.merge_hints)
     if merged.conflicts:
-        details = [
-            {
-                "change_id": None,
-                "category": request.category,
-                "model_name": name,
-                "path": conflict.path,
-                "base": conflict.base,
-                "ours": conflict.ours,
-                "theirs": conflict.theirs,
-                "other_change_id": None,
-                "authors": [],
-            }
-            for conflict in merged.conflicts
-        ]
-        raise Conflict(
-            f"{request.category} {name!r} was edited from {what}, and has changed since at {details[0]['path']}",
-            hint=f"take today's record with `modelref-git get {request.category} {name!r}` and edit that",
-            details=details,
-        )
+        raise refusal(request.category, name, merged.conflicts, what)
     return replace(request, payload=merged.record)
+
+
+def refusal(category: str, name: str, conflicts: Sequence[FieldConflict], what: str) -> Conflict:
+    """The refusal of a record that was edited from *what*, and does not merge with today's."""
+    details = [
+        {
+            "change_id": None,
+            "category": category,
+            "model_name": name,
+            "path": conflict.path,
+            "base": conflict.base,
+            "ours": conflict.ours,
+            "theirs": conflict.theirs,
+            "other_change_id": None,
+            "authors": [],
+        }
+        for conflict in conflicts
+    ]
+    at = f" at {conflicts[0].path}" if conflicts[0].path else ""
+    return Conflict(
+        f"{category} {name!r} was edited from {what}, and has changed since{at}",
+        hint=f"take today's record with `modelref-git get {category} {name!r}` and edit that",
+        details=details,
+    )
 
 
 def _stamp(record: Any) -> Any:

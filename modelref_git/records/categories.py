@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
+TEXT_GENERATION: Final = "text_generation"
+"""The category whose records have variants, one for each backend."""
+
 LegacyRepo = Literal["image", "text"]
 """Which of the two older published repositories a category's file lives in."""
 
@@ -72,7 +75,7 @@ _ALL: Final = (
         weights_folder="compvis",
     ),
     Category(
-        "text_generation",
+        TEXT_GENERATION,
         "text",
         "generation",
         "text_generation.json",

@@ -11,7 +11,7 @@ Every function here is pure and knows nothing of how a record is validated as a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -95,6 +95,31 @@ def base_of_variant(name: str, among: Iterable[str] | None = None) -> list[str]:
     if among is not None:
         return [base for base in among if name in related_models(base)]
     return [name.partition("/")[2]]
+
+
+def variant_record(
+    name: str, stored: Callable[[str], Mapping[str, Any] | None], names: Callable[[], Iterable[str]]
+) -> dict[str, Any] | None:
+    """The record that readers find under *name*, worked out from its base's; ``None`` if it is nobody's variant.
+
+    Args:
+        name: any name.
+        stored: gives the record stored under a name, if there is one.
+        names: gives every stored name, ascending; asked only where the author of a koboldcpp name has to be found.
+    """
+    if not has_backend_prefix(name):
+        return None
+    for base in _bases(name, names):
+        record = stored(base)
+        if record is not None:
+            return variants(base, record).get(name)
+    return None
+
+
+def _bases(name: str, names: Callable[[], Iterable[str]]) -> Iterator[str]:
+    yield from base_of_variant(name)
+    # Two authors may share a koboldcpp name; the last of them has it, as in the legacy files.
+    yield from reversed(base_of_variant(name, names()))
 
 
 # Groups

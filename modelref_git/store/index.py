@@ -166,6 +166,11 @@ class Index:
         rows = self._rows("SELECT position FROM commits WHERE oid = ? AND position <= ?", [commit, self.last_position])
         return rows[0][0] if rows else None
 
+    def event_of(self, commit: str) -> int | None:
+        """The first id of the event with which a commit came to ``main``; ``None`` as for :meth:`position`."""
+        rows = self._rows("SELECT first_id FROM commits WHERE oid = ? AND position <= ?", [commit, self.last_position])
+        return rows[0][0] if rows else None
+
     def position_at(self, event_id: int) -> int:
         """Where ``main`` was once the event with that id had happened; 0 before the first."""
         rows = self._rows("SELECT coalesce(max(position), 0) FROM commits WHERE first_id <= ?", [event_id])

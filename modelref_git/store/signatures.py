@@ -75,7 +75,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Signs commits with one key."""
+    """Signs commits, and what else is handed out, with one key."""
 
     key: str
     """The public key's line, ``type base64 [comment]``."""
@@ -85,10 +85,15 @@ class Signer:
     folder: Path
     """Where the program runs, as it would for git: a relative path starts here."""
 
-    def sign(self, payload: bytes) -> str:
+    def sign(self, payload: bytes, *, namespace: str = _NAMESPACE, what: str = "the commit") -> str:
         """The armored signature of a commit's payload, as :class:`~modelref_git.store.objects.Commit` takes it.
 
         A person at a terminal may be asked for a passphrase; without a terminal nobody is asked.
+
+        Args:
+            payload: what is signed.
+            namespace: what the signature is made for; OpenSSH takes it for nothing else.
+            what: how a refusal calls the payload.
 
         Raises:
             NotFound: there is no such program.
@@ -105,21 +110,21 @@ class Signer:
             # Not through stdin: a program that asks for a passphrase without a terminal would read it from there.
             data = folder / "commit"
             data.write_bytes(payload)
-            words = [self.program, "-Y", "sign", "-n", _NAMESPACE, "-f", path, str(data)]
+            words = [self.program, "-Y", "sign", "-n", namespace, "-f", path, str(data)]
             done = _run(words, seconds=SIGN_SECONDS, folder=self.folder)
             made = folder / "commit.sig"
             signature = made.read_text("utf-8", "replace").replace("\r\n", "\n") if made.is_file() else ""
             if done.returncode or not signature:
-                self._refuse(_last_line(done.stderr).replace(f"{folder}{os.sep}", ""))
+                self._refuse(what, _last_line(done.stderr).replace(f"{folder}{os.sep}", ""))
             if _signing_blob(signature) != key_blob(self.key):
-                self._refuse("the signature that came back is not by this key")
+                self._refuse(what, "the signature that came back is not by this key")
         return signature
 
-    def _refuse(self, why: str) -> None:
+    def _refuse(self, what: str, why: str) -> None:
         if "passphrase" in why:
             why = "it has a passphrase, which was wrong or could not be asked for"
         raise UsageFault(
-            f"the commit was not signed with the key {key_fingerprint(self.key)}: {why or 'no signature came back'}",
+            f"{what} was not signed with the key {key_fingerprint(self.key)}: {why or 'no signature came back'}",
             hint="`ssh-add FILE` gives a key to the SSH agent, `ssh-add -L` lists those it holds; "
             "git's `user.signingkey` says which one signs",
         )

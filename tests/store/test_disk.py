@@ -63,6 +63,43 @@ def test_folders_are_made_and_files_removed_as_often_as_one_likes(tmp_path: Path
     assert not path.exists()
 
 
+def test_a_file_stands_in_two_places_and_where_links_are_refused_it_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"data")
+    assert Disk().link_file(source, tmp_path / "linked")
+    assert (tmp_path / "linked").stat().st_ino == source.stat().st_ino
+    with pytest.raises(FileExistsError):
+        Disk().link_file(source, tmp_path / "linked")
+    with pytest.raises(FileNotFoundError):
+        Disk().link_file(tmp_path / "nowhere", tmp_path / "other")
+
+    def refuse(*_paths: Path) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert not Disk().link_file(source, tmp_path / "copied")
+    assert (tmp_path / "copied").read_bytes() == b"data"
+    assert (tmp_path / "copied").stat().st_ino != source.stat().st_ino
+
+
+@pytest.mark.parametrize("count", [0, 3, 40])
+def test_files_are_synced_before_folders_each_once_and_a_fault_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: seen.append(os.fstat(handle).st_ino))
+    files = [tmp_path / str(number) for number in range(count)]
+    for file in files:
+        file.touch()
+    Disk().sync(files, [tmp_path])
+    assert seen[-1] == tmp_path.stat().st_ino
+    assert sorted(seen[:-1]) == sorted(file.stat().st_ino for file in files)
+    with pytest.raises(FileNotFoundError):
+        Disk().sync([*files, tmp_path / "nowhere"])
+
+
 def test_a_folder_that_vanishes_while_it_is_walked_is_no_fault(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         (tmp_path / name).mkdir()

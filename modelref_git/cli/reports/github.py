@@ -23,6 +23,11 @@ def lines(findings: Iterable[LocatedFinding]) -> Iterator[str]:
         yield f"::{command} {properties}::{_data(f'{name}{found.problem.message}')}"
 
 
+def error(message: str) -> str:
+    """The command that shows *message* with the run, and at no file."""
+    return f"::error::{_data(message)}"
+
+
 def _data(text: str) -> str:
     """*text* so that no part of it can end the command or begin another."""
     escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

@@ -176,6 +176,26 @@ _FAMILIES: Final = {
         "A policy that nobody can fulfil cannot be changed either.",
         "Add an approver, or ask for fewer approvals.",
     ),
+    "intake": (
+        "A branch that asks for changes changes records, as plain files, and nothing else.",
+        "It comes from somebody who need not be known, and whatever else it brings would be trusted by somebody.",
+        "Take back what else it changes; the policy and schemas are changed by commands of their own.",
+    ),
+    "signature": (
+        "What is signed is signed by whoever asks for it.",
+        "A signature is the proof of who asks.",
+        "Sign the commit with a key that the dataset knows as yours.",
+    ),
+    "protected": (
+        "What is protected is changed by those alone whom the protection names.",
+        "Somebody has to answer for it.",
+        "Ask one of those whom the message names to propose it.",
+    ),
+    "merge": (
+        "A change merges with what is there today.",
+        "What others did meanwhile must not be lost.",
+        "Bring the branch up to today's main, and settle what both changed.",
+    ),
     "file": (
         "A file can be read, and tells what it holds.",
         "What cannot be read is not checked.",
