@@ -157,6 +157,11 @@ class Event:
     skipped_batches: tuple[Span, ...] = ()
     skipped_events: tuple[Span, ...] = ()
     """The event ids that the log passes over, because the service that kept the queue before has given them out."""
+    intake: str | None = None
+    """Of an ``enqueue``: the commit, pushed by somebody without rights to the queue, that its changes were read off.
+    Nothing keeps it: it may be gone."""
+    source: str | None = None
+    """The branch that :attr:`intake` was at, as ``intake/<anything>`` or a ref; ``None`` if it was named by itself."""
     attested_by: Actor | None = None
     """The service that wrote the event in the actor's name."""
     note: str | None = None
@@ -218,6 +223,8 @@ class Event:
             ("Title", self.title),
             ("Reason", self.reason),
             ("Job-Id", self.job_id),
+            ("Intake", self.intake),
+            ("Source", self.source),
             ("Note", self.note),
         )
 
@@ -304,6 +311,8 @@ def decode(oid: str, text: str, time: int) -> Event:
             skipped_changes=_spans(single, "Skipped-Changes"),
             skipped_batches=_spans(single, "Skipped-Batches"),
             skipped_events=_spans(single, "Skipped-Events"),
+            intake=single.get("Intake"),
+            source=single.get("Source"),
             attested_by=Actor.parse(single["Attested-By"]) if "Attested-By" in single else None,
             note=single.get("Note"),
             headline=subject.partition(": ")[2],

@@ -93,12 +93,17 @@ def same_person(config: DatasetConfig, one: str, other: str) -> bool:
     """Whether two ids are those of one person: the same, or of members who share a key or an e-mail."""
     if one == other:
         return True
-    first, second = config.member(one), config.member(other)
+    first, second = _member(config, one), _member(config, other)
     if first is None or second is None:
         return False
     keys = ({key_of(line) for line in member.ssh_keys} for member in (first, second))
     emails = ({email.casefold() for email in member.emails} for member in (first, second))
     return bool(set.intersection(*keys) or set.intersection(*emails))
+
+
+def _member(config: DatasetConfig, ident: str) -> Member | None:
+    """The member with that id; whoever asked before becoming a member is known by an e-mail alone."""
+    return config.member(ident) or (config.member_by_email(ident) if "@" in ident else None)
 
 
 def key_of(line: str) -> str:
@@ -279,8 +284,14 @@ def _own(case: Case) -> Iterator[str]:
             yield f"change {change.change_id} is {change.requested_username}'s: only they change what it proposes"
         elif stranger:
             yield f"change {change.change_id} is {change.requested_username}'s: they or an approver rebase it"
-    if case.action == events.SUPERSEDE and not own and stranger:
+    if case.action == events.SUPERSEDE and not own and stranger and not _brought_it(case):
         yield f"change {change.change_id} is {change.requested_username}'s: they or an approver supersede it"
+
+
+def _brought_it(case: Case) -> bool:
+    """Whether the actor is the service that put the change into the queue for somebody else."""
+    change, member = case.change, case.member
+    return change is not None and member is not None and member.is_service and change.enqueued_by == member.id
 
 
 def _two_people(case: Case) -> Iterator[str]:

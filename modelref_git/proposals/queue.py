@@ -213,3 +213,7 @@ class Queue(Protocol):
     def put_job(self, job_id: str, batch_id: int, change_ids: tuple[int, ...]) -> None:
         """Keep which changes were applied under *job_id*."""
         ...
+
+    def put_intake(self, key: str, change_ids: tuple[int, ...]) -> None:
+        """Keep which changes came by intake from *key*: a commit, or the branch that it was at."""
+        ...

@@ -6,6 +6,7 @@
 ``batches/…/<id>.json``               one batch
 ``open/…/<hash>.json``                the open changes of a record and of its look-alikes
 ``jobs/…/<hash>.json``                what was applied under a job id
+``intake/…/<hash>.json``              what came by intake from a commit, or from a branch
 
 ``docs/formats.md`` describes it for readers in other languages.
 """
@@ -133,6 +134,14 @@ class StoredQueue:
         row = self._read(self._job_path(job_id)) or {"batches": []}
         return [(item["batch_id"], tuple(item["changes"])) for item in row["batches"]]
 
+    def put_intake(self, key: str, change_ids: tuple[int, ...]) -> None:
+        """Keep which changes came by intake from *key*; a branch may bring more later."""
+        self._write(self._intake_path(key), {"from": key, "changes": [*self.intake(key), *change_ids]})
+
+    def intake(self, key: str) -> tuple[int, ...]:
+        """The changes that came by intake from *key*, a commit or a branch, ascending."""
+        return tuple((self._read(self._intake_path(key)) or {"changes": []})["changes"])
+
     def open_changes(self, category: str, name: str) -> tuple[int, ...]:
         """The open changes of a record and of names that differ from it by case or Unicode form only."""
         return tuple(self._open_row(category, name)["changes"])
@@ -180,6 +189,10 @@ class StoredQueue:
     @staticmethod
     def _job_path(job_id: str) -> str:
         return layout.hashed_path("jobs", hashlib.sha256(job_id.encode()).hexdigest())
+
+    @staticmethod
+    def _intake_path(key: str) -> str:
+        return layout.hashed_path("intake", hashlib.sha256(key.encode()).hexdigest())
 
     def _read(self, path: str) -> dict[str, Any] | None:
         entry = self._editor.get(path)

@@ -62,6 +62,8 @@ def events(draw: st.DrawFn) -> Event:
         title=draw(st.none() | titles),
         reason=draw(st.none() | titles),
         job_id=draw(st.none() | titles),
+        intake=draw(st.none() | oids),
+        source=draw(st.none() | titles),
         merges=tuple(draw(st.lists(oids, max_size=3))),
         main=draw(st.none() | oids),
         stranger=draw(st.none() | oids),

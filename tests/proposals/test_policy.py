@@ -282,6 +282,23 @@ def test_an_approver_who_also_serves_as_a_machine_is_nobody_else() -> None:
     assert policy.counted(WITH_MACHINE, asked(CAROL, "clip", MACHINE), nothing) == []
 
 
+def test_who_asked_by_an_email_alone_is_the_member_who_has_it() -> None:
+    mallory = Member("Olivia@People.example", "mallory")
+    config = ruled()
+    assert policy.same_person(config, mallory.id, OLIVIA.id)
+    assert not policy.same_person(config, mallory.id, ARTHUR.id)
+    assert not policy.same_person(config, "nobody@people.example", "nobody@elsewhere.example")
+    assert rules_of(case("approve", OLIVIA, asked(mallory), config)) == ["review.two_people"]
+    assert rules_of(case("withdraw", OLIVIA, asked(mallory), config)) == []
+
+
+def test_a_service_supersedes_what_it_put_into_the_queue_and_nothing_else() -> None:
+    assert rules_of(case("supersede", ROBOT, asked(CAROL, enqueued_by=ROBOT.id))) == []
+    for by in (None, ARTHUR.id):
+        assert rules_of(case("supersede", ROBOT, asked(CAROL, enqueued_by=by))) == ["role.owner"]
+    assert rules_of(case("supersede", CAROL, asked(ARTHUR, enqueued_by=CAROL.id))) == ["role.owner"]
+
+
 def test_with_nobody_for_a_second_look_the_only_approver_looks_twice() -> None:
     two = ruled(members=(OLIVIA, CAROL, ARTHUR), ack_critical=SECOND)
     once, twice = (ready(ARTHUR, approvals=(approval(OLIVIA, acknowledged=flag),)) for flag in (False, True))

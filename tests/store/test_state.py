@@ -109,6 +109,8 @@ def test_a_change_a_batch_a_job_and_the_header_read_back_as_they_were(objects: O
     queue.put_batch(batch)
     queue.put_job("job/../1", 3, (1, 2))
     queue.put_job("job/../1", 4, ())
+    queue.put_intake("intake/../1", (1, 2))
+    queue.put_intake("intake/../1", (5,))
     queue.header = Header(1, OID, "2" * 40, 9, 12_345, 3, 3, {REJECTED: 1})
     again = reopened(objects, queue)
     assert again.change(12_345) == full
@@ -116,6 +118,8 @@ def test_a_change_a_batch_a_job_and_the_header_read_back_as_they_were(objects: O
     assert again.batch(4) is None
     assert again.job("job/../1") == [(3, (1, 2)), (4, ())]
     assert again.job("another") == []
+    assert again.intake("intake/../1") == (1, 2, 5)
+    assert again.intake("another") == ()
     assert again.header == replace(queue.header, counts={PENDING: 0, APPROVED: 0, APPLIED: 0, REJECTED: 1})
     assert list(again.batch_ids()) == [3]
 

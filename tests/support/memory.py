@@ -17,6 +17,7 @@ class MemoryQueue:
     batches: dict[int, Batch] = field(default_factory=dict)
     purged: dict[int, Change] = field(default_factory=dict)
     jobs: dict[str, list[tuple[int, tuple[int, ...]]]] = field(default_factory=dict)
+    intakes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def change(self, change_id: int) -> Change | None:
         return self.changes.get(change_id)
@@ -37,3 +38,6 @@ class MemoryQueue:
 
     def put_job(self, job_id: str, batch_id: int, change_ids: tuple[int, ...]) -> None:
         self.jobs.setdefault(job_id, []).append((batch_id, change_ids))
+
+    def put_intake(self, key: str, change_ids: tuple[int, ...]) -> None:
+        self.intakes[key] = (*self.intakes.get(key, ()), *change_ids)

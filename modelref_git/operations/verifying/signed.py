@@ -20,7 +20,7 @@ def _signed(case: EventCase) -> Iterator[Fault]:
     if config is None:
         return
     for oid, what, people in _commits(case):
-        verdict = _verdict(case, config, oid)
+        verdict = verdict_of(case, config, oid)
         if verdict.state == "unsigned" and config.policy.require_signed:
             yield Fault(f"{what} is not signed", oid, rule=REQUIRED)
         elif verdict.state == "unknown_key" and config.policy.require_signed:
@@ -32,7 +32,8 @@ def _signed(case: EventCase) -> Iterator[Fault]:
             yield Fault(f"{what} is signed with the key of member {verdict.member}, not of {named}", oid, rule=OTHER)
 
 
-def _verdict(case: EventCase, config: DatasetConfig, oid: str) -> Verdict:
+def verdict_of(case: EventCase, config: DatasetConfig, oid: str) -> Verdict:
+    """What the signature of a commit is worth by the keys of *config*."""
     payload = case.objects.read(oid)[1]
     if not split_signature(payload)[1]:
         return Verdict("unsigned")
@@ -49,8 +50,10 @@ def _commits(case: EventCase) -> Iterator[tuple[str, str, tuple[Actor, ...]]]:
     writers = (event.attested_by,) if event.attested_by is not None else (event.actor,)
     yield case.commit.id, "the event", writers
     for one in case.asked:
-        # A rebase without an edit makes the commit anew, whoever does it; an import makes those of others.
-        moved = writers if event.action in (REBASE, IMPORT) or event.attested_by is not None else ()
+        # A rebase without an edit makes the commit anew, whoever does it; an import makes those of others, and so does
+        # an intake of what was made by hand.
+        made = event.action in (REBASE, IMPORT) or event.attested_by is not None or event.intake is not None
+        moved = writers if made else ()
         askers = tuple(dict.fromkeys((one.proposal.requestor, *moved)))
         yield one.commit.id, f"the proposal of change {one.change_id}", askers
     if event.imported is not None:

@@ -63,6 +63,8 @@ def enqueue(queue: Queue, event: Event) -> None:
         by = event.actor.id if event.actor.id != proposal.requestor.id else None
         change = replace(queued(proposal, change_id, event.time), waived=waived.get(change_id, ()), enqueued_by=by)
         put(queue, change, None)
+    for key in filter(None, (event.intake, event.source)):
+        queue.put_intake(key, event.change_ids)
 
 
 def rebase(queue: Queue, event: Event) -> None:
