@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from modelref_git.cli import render
 
@@ -33,7 +34,7 @@ class App:
     json: bool = False
     actor: str | None = None
     offline: bool = False
-    """Whether no remote may be asked. This version asks none."""
+    """Whether the remote of a clone may not be asked."""
     quiet: bool = False
     verbose: bool = False
     warnings: list[str] = field(default_factory=list)
@@ -45,6 +46,12 @@ class App:
         """Where the repository is, or where the search for it starts."""
         return Path(self.repo) if self.repo else Path.cwd()
 
+    @property
+    def git_path(self) -> Path:
+        """As `path`, for what git calls: a repository that the environment names need not be the one git is at."""
+        source = click.get_current_context().find_root().get_parameter_source("repo")
+        return Path.cwd() if source is ParameterSource.ENVIRONMENT else self.path
+
     def context(self, *, dry_run: bool = False) -> Context:
         """The way into the dataset repository.
 
@@ -55,7 +62,14 @@ class App:
 
         context = Context.open(self.path, claim=self.actor, warn=self.warn)
         context.dry_run = dry_run
+        context.offline = self.offline
+        context.progress = self.transport
         return context
+
+    @property
+    def transport(self) -> Callable[[str], None] | None:
+        """Shows how far git's transfers are, on one line of stderr, when it is a terminal."""
+        return None if self.quiet or not sys.stderr.isatty() else _show_transfer
 
     def warn(self, text: str) -> None:
         """Tell something on stderr. With ``--json`` it waits, so that an error is the only document there."""
@@ -139,6 +153,13 @@ class App:
                 bar.update(tasks[what], completed=done, total=total)
 
             yield tell
+
+
+def _show_transfer(text: str) -> None:
+    """One line of git's progress, in the place of the one before; what is done leaves the line empty."""
+    done = text.endswith("done.")
+    sys.stderr.write("\r\x1b[K" + ("" if done else render.plain(text)))
+    sys.stderr.flush()
 
 
 pass_app = click.make_pass_decorator(App)

@@ -30,11 +30,19 @@ def command(
     offset: int,
     limit: int,
 ) -> None:
-    """List the changes of the queue, oldest first."""
-    from modelref_git.operations.changes import Filters, list_changes
+    """List the changes of the queue, oldest first.
 
+    With --offline before the command, in a clone: the proposals that are not sent yet.
+    """
+    from modelref_git.operations.changes import Filters, list_changes
+    from modelref_git.operations.unsent import list_unsent
+
+    context = app.context()
     filters = Filters(statuses, categories, batch_id, model_name, requested_by)
-    page = list_changes(app.context(), filters, offset=offset, limit=limit, mine=mine)
+    if context.keeps_unsent:
+        page = list_unsent(context, offset=offset, limit=limit)
+    else:
+        page = list_changes(context, filters, offset=offset, limit=limit, mine=mine)
     columns = ("change_id", "status", "operation", "category", "model_name", "requested_username", "batch_id")
     headers = ("id", "status", "operation", "category", "name", "requested by", "batch")
     app.show(page, lambda row: render.table(headers, [[item[key] for key in columns] for item in row["items"]]))

@@ -44,15 +44,20 @@ def _text(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
         yield from diff_lines(row)
 
 
-def diff_lines(row: dict[str, Any], critical: Sequence[str] = (), paint: Paint = render.coloured) -> Iterator[str]:
-    """A PendingChangeDiff as lines; those of the fields *critical* (dotted paths) have a mark."""
+def diff_lines(
+    row: dict[str, Any], critical: Sequence[str] = (), paint: Paint = render.coloured, *, stamps: bool = False
+) -> Iterator[str]:
+    """A PendingChangeDiff as lines; those of the fields *critical* (dotted paths) have a mark.
+
+    Of records that were modified, *stamps* are shown on demand only.
+    """
     if row["net_operation"] != "modified":
         yield from field_lines(row["field_diffs"], critical, paint)
         return
     from modelref_git.operations.changes import readable_difference
 
     # Two records differ down to the members of lists.
-    for line in readable_difference(row["current_state"], row["proposed_state"]):
+    for line in readable_difference(row["current_state"], row["proposed_state"], stamps=stamps):
         yield paint(_marked(f"  {line}", _is_of(line, critical)), _colour_of(line))
     # A change of the policy has schemas besides, which are files of their own.
     yield from field_lines(

@@ -15,11 +15,12 @@ from modelref_git.cli.app import App
 from modelref_git.errors import ModelrefError
 
 COMMANDS: Final = {
-    "Start": ("init", "import", "demo"),
+    "Start": ("init", "clone", "import", "demo"),
     "Read": ("categories", "ls", "get", "search", "log", "blame", "diff-revs", "feed", "check", "export", "download"),
     "Propose": ("propose", "status", "changes", "show", "diff", "conflicts", "withdraw"),
     "Review": ("review", "approve", "reject", "hold", "unhold", "apply", "revert", "purge"),
     "Audit": ("audit", "verify"),
+    "Share": ("pull", "push"),
     "Administer": (
         "whoami",
         "member",
@@ -35,7 +36,11 @@ COMMANDS: Final = {
 }
 """The commands in the order in which a person meets them."""
 
-_MODULES: Final = {"import": "import_records", "diff-revs": "diff_revs", "merge-driver": "merge_driver"}
+_MODULES: Final = {
+    "import": "import_records",
+    "diff-revs": "diff_revs",
+    "merge-driver": "merge_driver",
+}
 
 
 class LazyGroup(click.Group):
@@ -83,7 +88,7 @@ class LazyGroup(click.Group):
     envvar="MODELREF_ACTOR",
     help="Act as this member (its id, or NAME#ID). Default: $MODELREF_ACTOR, else the member with git's user.email.",
 )
-@click.option("--offline", is_flag=True, help="Ask no remote. Where none is configured, none is asked anyway.")
+@click.option("--offline", is_flag=True, help="In a clone: ask no remote. Proposals wait until `push`.")
 @click.option("-q", "--quiet", is_flag=True, help="Say less on stderr.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
 @click.version_option(__version__, "--version", message="modelref-git %(version)s")

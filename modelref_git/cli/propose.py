@@ -211,9 +211,13 @@ def _bulk_text(answer: dict[str, Any]) -> str:
 
 
 def _show(app: App, answer: dict[str, Any], dry_run: bool) -> None:
+    from modelref_git.operations.answers import PROVISIONAL
+
     app.show(answer, lambda row: render.change_line(row) + "\n", dry_run=dry_run)
     number = answer["change_id"]
-    if not dry_run:
+    if PROVISIONAL in answer and not dry_run:
+        app.talk(f"next: `modelref-git push` sends it and tells its number; {number} is provisional")
+    elif not dry_run:
         app.talk(f"next: `modelref-git diff {number}`; an approver: `modelref-git approve {number} --title T`")
 
 

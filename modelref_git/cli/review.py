@@ -57,6 +57,7 @@ def command(
     if title is not None:
         check_title(title)
     context = app.context(dry_run=dry_run)
+    context.refresh()
     filters = Filters((), categories, None, model_name, requested_by)
     walk = Walk(context, changes_to_review(context, filters, change_ids), Keys(), ack_critical, title)
     try:

@@ -15,10 +15,16 @@ from modelref_git.cli.app import App, pass_app
 @click.argument("change_id", metavar="ID", type=int)
 @pass_app
 def command(app: App, change_id: int) -> None:
-    """Show one change and what became of it."""
-    from modelref_git.operations.changes import show_change
+    """Show one change and what became of it.
 
-    app.show(show_change(app.context(), change_id), _text)
+    With --offline before the command, in a clone: a proposal that is not sent yet, by its provisional id.
+    """
+    from modelref_git.operations.changes import show_change
+    from modelref_git.operations.unsent import show_unsent
+
+    context = app.context()
+    show = show_unsent if context.keeps_unsent else show_change
+    app.show(show(context, change_id), _text)
 
 
 def _text(row: dict[str, Any]) -> Iterator[str]:

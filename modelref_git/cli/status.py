@@ -20,11 +20,15 @@ def command(app: App, change_id: int | None) -> None:
     Without ID: the repository at a glance, and what waits for you.
     """
     from modelref_git.operations.status import change_status, repository_status
+    from modelref_git.operations.unsent import count_unsent
 
+    context = app.context()
     if change_id is not None:
-        app.show(change_status(app.context(), change_id), _change_text)
-    else:
-        app.show(repository_status(app.context()), _repository_text)
+        app.show(change_status(context, change_id), _change_text)
+        return
+    app.show(repository_status(context), _repository_text)
+    if unsent := count_unsent(context):
+        app.talk(f"{render.counted(unsent, 'proposal')} not sent yet: `modelref-git push` sends what waits")
 
 
 def _change_text(row: dict[str, Any]) -> Iterator[str]:

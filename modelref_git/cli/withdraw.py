@@ -16,9 +16,15 @@ from modelref_git.cli.app import App, dry_run_option, pass_app
 def command(app: App, change_ids: tuple[int, ...], reason: str | None, dry_run: bool) -> None:
     """Take your open proposals back.
 
-    An approved one leaves its batch, which is merged anew without it.
+    An approved one leaves its batch, which is merged anew without it. With --offline before the command, in a clone:
+    proposals that are not sent yet, by their provisional ids.
     """
     from modelref_git.operations.closing import withdraw
+    from modelref_git.operations.unsent import withdraw_unsent
 
-    rows = withdraw(app.context(dry_run=dry_run), change_ids, reason=reason)
+    context = app.context(dry_run=dry_run)
+    if context.keeps_unsent:
+        rows = withdraw_unsent(context, change_ids)
+    else:
+        rows = withdraw(context, change_ids, reason=reason)
     app.show(rows, lambda _: [render.change_line(row) for row in rows], dry_run=dry_run)

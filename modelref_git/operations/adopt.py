@@ -95,7 +95,7 @@ def disown(ctx: Context, revision: str, *, reason: str | None) -> dict[str, Any]
         person = ctx.person(dataset.config)
         require_administrator(dataset, person, DISOWN)
         stranger = step.store.resolve(revision)
-        found = step.store.refs.read(layout.MAIN)
+        found = step.store.refs.read(step.store.counted(layout.MAIN))
         if stranger == step.main or step.store.is_ancestor(stranger, step.main):
             raise WrongState(f"{stranger} is part of the log's main: there is nothing to disown")
         if found != stranger:
@@ -115,7 +115,7 @@ def _strange_commits(step: Step, stranger: str) -> list[Commit]:
     """The commits that *stranger* would bring to the log's ``main``, newest first."""
     if stranger == step.main or step.store.is_ancestor(stranger, step.main):
         raise WrongState(f"{stranger} is part of the log's main: there is nothing to adopt")
-    found = step.store.refs.read(layout.MAIN)
+    found = step.store.refs.read(step.store.counted(layout.MAIN))
     if found is None or not step.store.is_ancestor(stranger, found):
         raise WrongState(f"{stranger} is no part of main, which is at {found}")
     if not step.store.is_ancestor(step.main, stranger):

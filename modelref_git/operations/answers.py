@@ -10,6 +10,7 @@ from modelref_git.errors import NotFound
 from modelref_git.proposals.header import POLICY
 from modelref_git.proposals.queue import Change
 from modelref_git.records import codec, text
+from modelref_git.records.categories import TEXT_GENERATION
 from modelref_git.store.objects import ObjectBuffer
 from modelref_git.store.state import StoredQueue
 
@@ -28,7 +29,8 @@ STAMPS: Final = ("created_at", "updated_at", "created_by", "updated_by")
 
 METADATA: Final = "metadata"
 
-TEXT_GENERATION: Final = "text_generation"
+PROVISIONAL: Final = "provisional"
+"""The member that marks a proposal which waits in the outbox of a clone: ``push`` gives it its number."""
 
 
 def without_stamps(record: dict[str, Any]) -> dict[str, Any]:

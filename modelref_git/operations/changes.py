@@ -227,11 +227,13 @@ def _schema_diffs(view: View, dataset: DatasetTree, change: Change) -> Iterator[
             yield replace(item, path=(path, *item.path))
 
 
-def readable_difference(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[str]:
-    """Two records' difference in lines for people, down to the members of lists; stamps are left out."""
+def readable_difference(
+    before: dict[str, Any] | None, after: dict[str, Any] | None, *, stamps: bool = False
+) -> list[str]:
+    """Two records' difference in lines for people, down to the members of lists; *stamps* are left out unless asked."""
     from modelref_git.records.diff import describe
 
-    return describe(_unstamped(before), _unstamped(after))
+    return describe(before, after) if stamps else describe(_unstamped(before), _unstamped(after))
 
 
 _KINDS: Final = ("added", "removed", "modified")

@@ -35,24 +35,6 @@ class _Change:
     renamed_from: str | None
 
 
-def main_dataset(ctx: Context) -> DatasetTree:
-    """The dataset at the log's ``main``; where there is no log, as in a plain clone, at the branch.
-
-    Raises:
-        NotFound: there is neither.
-    """
-    try:
-        return ctx.view().dataset()
-    except NotFound:
-        main = ctx.store.refs.read(layout.MAIN)
-        if main is None:
-            raise
-        dataset = DatasetTree.at(ctx.store.buffer(), main)
-        if find(dataset.objects, dataset.tree, layout.CONFIG) is None:
-            raise
-        return dataset
-
-
 def check_revision(ctx: Context, revision: str | None = None, options: CheckOptions = DEFAULTS) -> CheckReport:
     """Check every record of a revision, its configuration and its schemas.
 
@@ -66,7 +48,7 @@ def check_revision(ctx: Context, revision: str | None = None, options: CheckOpti
         UsageFault: what is allowed is no rule.
     """
     report = options.report()
-    dataset = main_dataset(ctx) if revision is None else _dataset_at(ctx, revision)
+    dataset = ctx.dataset() if revision is None else _dataset_at(ctx, revision)
     config = check_config(report, dataset)
     if config is None:
         return report
@@ -100,7 +82,7 @@ def check_range(ctx: Context, old: str, new: str, options: CheckOptions = DEFAUL
         NotFound, UsageFault: as `check_revision`.
     """
     report = options.report()
-    before, after = (_dataset_at(ctx, name) if name else main_dataset(ctx) for name in (old, new))
+    before, after = (_dataset_at(ctx, name) if name else ctx.dataset() for name in (old, new))
     touched = {path for path, _, _ in compare(after.objects, before.tree, after.tree)}
     changed = changed_records(after.objects, before.tree, after.tree)
     deleted = {key for key, (_, blob) in changed.items() if blob is None}
@@ -135,7 +117,7 @@ def _dataset_at(ctx: Context, revision: str) -> DatasetTree:
 def _live(ctx: Context) -> DatasetTree | None:
     """The live dataset, whose lookup is kept."""
     try:
-        return main_dataset(ctx)
+        return ctx.dataset()
     except NotFound:
         return None
 

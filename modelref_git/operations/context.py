@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from modelref_git.errors import Forbidden
+from modelref_git.errors import Forbidden, NotFound, RemoteFailure
 from modelref_git.proposals.actors import Actor, Member
 from modelref_git.proposals.config import DatasetConfig, person
 from modelref_git.store import log, writing
+from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.git import GitStore
+from modelref_git.store.lock import writer_lock
 from modelref_git.store.log import View
 from modelref_git.store.step import Clock, Step
 
@@ -105,6 +107,10 @@ class Context:
     dry_run: bool = False
     clock: Clock = writing.wall_clock
     warn: Callable[[str], None] = lambda _: None
+    offline: bool = False
+    """Whether the remote of a clone may not be asked."""
+    progress: Callable[[str], None] | None = None
+    """Told how far a transfer is."""
 
     @classmethod
     def open(cls, path: Path, *, claim: str | None = None, warn: Callable[[str], None] = lambda _: None) -> Context:
@@ -126,16 +132,88 @@ class Context:
         _ = view.dataset().config  # an unknown format stops every command, also those that need no configuration
         return view
 
+    def dataset(self) -> DatasetTree:
+        """The dataset at the log's ``main``; in a clone without the log, or with a part of it, at the branch.
+
+        Raises:
+            NotFound: there is neither.
+            IntegrityFailure: it is of a format that this version does not read.
+        """
+        try:
+            return self.view().dataset()
+        except NotFound:
+            from modelref_git.store import unlogged
+
+            dataset = unlogged.live_dataset(self.store)
+            if dataset is None:
+                raise
+            return dataset
+
     def person(self, config: DatasetConfig) -> Person:
         """Who asks, by the members that *config* lists."""
         return find_person(self.store, config, self.claim)
 
-    def write(self, decide: Callable[[Step], _T], *, new: bool = False) -> _T:
-        """Run one step on the repository; see :func:`modelref_git.store.writing.write`."""
+    def refresh(self) -> None:
+        """Bring what the remote of a clone has, before a person decides by what they are shown.
 
+        Raises:
+            RemoteFailure: it did not answer.
+            IntegrityFailure: its log was rewritten.
+        """
+        from modelref_git.store import remote
+
+        there = remote.of(self.store, self.progress)
+        if there is None or self.offline or self.dry_run or there.heard_lately():
+            return
+        with writer_lock(self.store.lock_path):
+            there.fetch()
+            there.check_seen()
+            if there.queue is not None:
+                there.follow(there.queue, self.warn)
+
+    @property
+    def keeps_unsent(self) -> bool:
+        """Whether what is proposed waits in the outbox of this clone."""
+        return self.offline and self.store.remote is not None
+
+    def write(self, decide: Callable[[Step], _T], *, new: bool = False) -> _T:
+        """Run one step on the repository; see :func:`modelref_git.store.writing.write`.
+
+        Raises:
+            RemoteFailure: it takes the remote, which may not be asked.
+        """
+        if self.keeps_unsent:
+            raise RemoteFailure(
+                "this takes the remote, which --offline leaves alone; nothing was changed",
+                hint="offline, one can propose, and withdraw what is still unsent; leave out --offline for the rest",
+            )
+        return writing.write(
+            self.store,
+            self._attested(decide),
+            clock=self.clock,
+            dry_run=self.dry_run,
+            new=new,
+            warn=self.warn,
+            progress=self.progress,
+        )
+
+    def propose(self, decide: Callable[[Step], _T]) -> _T:
+        """Run a step that proposes: offline, in a clone, what it asks for waits in the outbox.
+
+        Raises:
+            ModelrefError: as :meth:`write`.
+        """
+        if not self.keeps_unsent:
+            return self.write(decide)
+        from modelref_git.store import outbox
+
+        decide = self._attested(decide)
+        return outbox.keep(self.store, decide, clock=self.clock, dry_run=self.dry_run, warn=self.warn)
+
+    def _attested(self, decide: Callable[[Step], _T]) -> Callable[[Step], _T]:
         def attested(step: Step) -> _T:
             if self.service is not None:
                 step.attested_by = find_person(self.store, step.dataset().config, self.service).actor
             return decide(step)
 
-        return writing.write(self.store, attested, clock=self.clock, dry_run=self.dry_run, new=new, warn=self.warn)
+        return attested

@@ -42,7 +42,12 @@ class Request:
     asked_at: int | None = None
     """The time of the stamps and of the author's line; the step's unless given, as by a rebase without an edit."""
     requested_by: Actor | None = None
-    """Who asked, where that is not the caller: somebody at the service from which a queue is imported."""
+    """Who asked, where that is not the caller: somebody at the service from which a queue is imported, or who pushed a
+    branch without rights to the queue. Whether the caller may speak for them is for the operation to check."""
+    requested_email: str = ""
+    """Of :attr:`requested_by`, for display."""
+    is_for_intake: bool = False
+    """Whether it becomes a branch that somebody else admits: then nobody's role is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +97,12 @@ def draft(
         if request.operation == CREATE and (alike := _left(dataset, request.category, name, leaving)):
             facts = replace(facts, renamed_from=alike)
         record, waived, warnings = checked_record(step, dataset.config, schema, facts, person, request)
-    person.require_requestor(f"propose a {request.operation}")
+    if request.requested_by is None:
+        person.require_requestor(f"propose a {request.operation}")
     problems = _structural(request.category, name)
     if problems:
         raise Invalid.of(f"the name {name!r}", problems)
-    _check_existence(step, dataset, request, name, live, leaving)
+    check_existence(step, dataset, request, name, live, leaving)
     blob = None
     if record is not None:
         data = canonical_bytes(record, schema, name)
@@ -105,7 +111,7 @@ def draft(
             text = "the record is so already: there is nothing to change"
             raise Invalid.of(f"record {name!r}", [Problem("", text, "update.unchanged")])
     proposal = _commit(step, dataset, person, request, name, live, blob)
-    if dataset.config.policy.protected:
+    if dataset.config.policy.protected and not request.is_for_intake:
         require(step, dataset, person, ENQUEUE, [queued(proposal, 0, step.time)])
     return Draft(proposal, waived, warnings, record)
 
@@ -236,7 +242,7 @@ def _left(dataset: DatasetTree, category: str, name: str, leaving: Container[tup
     return alike if alike is not None and (category, alike) in leaving else None
 
 
-def _check_existence(
+def check_existence(
     step: Step,
     dataset: DatasetTree,
     request: Request,
@@ -244,6 +250,12 @@ def _check_existence(
     live: str | None,
     leaving: Container[tuple[str, str]],
 ) -> None:
+    """Refuse a create of what is there (*live* is its blob) or of a look-alike, any other request of what is not.
+
+    Raises:
+        Conflict: the record, or a look-alike that is not about to leave, is there.
+        NotFound: it is not there.
+    """
     category = request.category
     if request.operation == CREATE:
         if live is not None:
@@ -299,7 +311,7 @@ def _commit(
     origin = BY_IMPORT if request.importing else None
     asker = request.requested_by or person.actor
     made = Proposal(request.operation, request.category, name, asker, note, "", base, live, blob, origin)
-    author = step.author(asker, person.email if request.requested_by is None else "")
+    author = step.author(asker, person.email if request.requested_by is None else request.requested_email)
     if request.asked_at is not None:
         author = replace(author, time=request.asked_at)
     return replace(made, commit=step.commit(editor.write(), [base], author, made.message()))

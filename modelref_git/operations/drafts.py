@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from modelref_git.operations.context import Person
 from modelref_git.operations.drafting import Draft, Request, draft
-from modelref_git.proposals.events import DELETE
+from modelref_git.proposals.events import DELETE, Proposal
 from modelref_git.records.quality.others import Overlaid
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.lookup import open_lookup
@@ -29,7 +29,16 @@ class Drafts:
 
     def add(self, request: Request) -> Draft:
         """Draft *request*. Raises as :func:`.drafting.draft`, and then keeps nothing of it."""
-        made = draft(self._step, self._dataset, self._person, request, self._leaving, self._others)
+        return self._keep(draft(self._step, self._dataset, self._person, request, self._leaving, self._others))
+
+    def admit(self, proposal: Proposal, allow: tuple[str, ...] = ()) -> Draft:
+        """Take in a proposal whose commit was made elsewhere. Raises as :func:`.admitting.admitted`."""
+        from modelref_git.operations.admitting import admitted
+
+        made = admitted(self._step, self._dataset, self._person, proposal, allow, self._leaving, self._others)
+        return self._keep(made)
+
+    def _keep(self, made: Draft) -> Draft:
         proposal = made.proposal
         if proposal.operation == DELETE:
             self._leaving.add((proposal.category, proposal.name))

@@ -23,6 +23,7 @@ from modelref_git.operations.read import dataset_at
 from modelref_git.records.categories import CATEGORIES, v2_file
 from modelref_git.records.codec import cut_remainder, decode
 from modelref_git.store.dataset import DatasetTree
+from modelref_git.store.writing import once
 
 Layout = Literal["v2", "legacy", "all"]
 
@@ -73,16 +74,15 @@ def export_dataset(
     """
     dataset = dataset_at(ctx, revision)
     wanted = _wanted(dataset, categories, layout)
-    folders = {"v2": "v2/" if layout == "all" else "", "legacy": "legacy/" if layout == "all" else ""}
-    with _refusals(target):
+    folders = folders_of(layout)
+    with refusals(target):
         for folder in folders.values():
             _check_folder(target / folder)
-    making = _Making()
+    making, warn = _Making(), once(ctx.warn)
     for category in wanted:
-        records = stored_order(ctx.store, dataset, category)
+        records = stored_order(ctx.store, dataset, category, warn)
         if layout != "legacy":
-            data = v2.aggregate((name, cut_remainder(blob)) for name, blob in records)
-            making.v2.append(ExportFile(folders["v2"] + v2_file(category), data, len(records)))
+            making.v2.append(make_v2(folders["v2"], category, [(name, cut_remainder(data)) for name, data in records]))
         old = legacy_file(category)
         if layout != "v2" and old is not None:
             kept = dataset.legacy_files(category)
@@ -90,7 +90,7 @@ def export_dataset(
                 making.add_legacy(folders["legacy"], category, records, kept)
         progress()
     files = [*making.v2, *making.legacy]
-    with _refusals(target):
+    with refusals(target):
         _check_places(target, files)
         if not ctx.dry_run:
             _write(ctx, target, files)
@@ -99,6 +99,36 @@ def export_dataset(
     if making.warnings:
         answer["warnings"] = making.warnings
     return {**answer, "dry_run": True} if ctx.dry_run else answer
+
+
+def folders_of(layout: Layout) -> dict[str, str]:
+    """Where the ``v2`` and the ``legacy`` files of an export stand, as the beginning of their paths."""
+    return {"v2": "v2/" if layout == "all" else "", "legacy": "legacy/" if layout == "all" else ""}
+
+
+def make_v2(folder: str, category: str, records: list[tuple[str, bytes]]) -> ExportFile:
+    """The v2 file of a category; *records* are canonical bytes without remainder, in stored order."""
+    return ExportFile(folder + v2_file(category), v2.aggregate(records), len(records))
+
+
+def make_legacy(
+    folder: str, category: str, blobs: list[tuple[str, bytes]], kept: Mapping[str, bytes]
+) -> tuple[list[ExportFile], list[tuple[str, list[Problem]]]]:
+    """The legacy files of a category that has some, and what they do not hold of each record.
+
+    Args:
+        folder: the beginning of their paths.
+        category: a category with a `legacy_file`.
+        blobs: names and canonical bytes, in stored order.
+        kept: what an import left beside the records.
+
+    Raises:
+        Invalid: a record or the format profile is not what it must be.
+    """
+    records = [(name, decode(blob, what=f"the {category} record {name!r}")) for name, blob in blobs]
+    lost = list(_losses(category, records, kept))
+    made = _image_file(category, records, kept) if has_legacy_file(category) else _text_files(records, kept)
+    return [ExportFile(folder + name, data, count) for name, data, count in made], lost
 
 
 def legacy_file(category: str) -> str | None:
@@ -131,13 +161,12 @@ class _Making:
 
     def add_legacy(self, folder: str, category: str, blobs: list[tuple[str, bytes]], kept: Mapping[str, bytes]) -> None:
         """Make the legacy files of one category; *kept* is what its import left beside the records."""
-        records = [(name, decode(blob, what=f"the {category} record {name!r}")) for name, blob in blobs]
-        for name, lost in _losses(category, records, kept):
+        files, losses = make_legacy(folder, category, blobs, kept)
+        for name, lost in losses:
             told = [problem for problem in lost if problem.rule != legacy_losses.STAMPS]
             self.stamped += len(told) < len(lost)
             self.warnings += [{"category": category, "name": name, **problem.as_json()} for problem in told]
-        made = _image_file(category, records, kept) if has_legacy_file(category) else _text_files(records, kept)
-        self.legacy += [ExportFile(folder + name, data, count) for name, data, count in made]
+        self.legacy += files
 
     def tell(self, ctx: Context) -> None:
         """Warn of each record that loses something, and once of all stamps."""
@@ -191,7 +220,7 @@ def _losses(category: str, records: _Records, kept: Mapping[str, bytes]) -> Iter
 
 
 @contextmanager
-def _refusals(target: Path) -> Iterator[None]:
+def refusals(target: Path) -> Iterator[None]:
     """Tell what the file system refuses as an error about *target*."""
     try:
         yield

@@ -14,7 +14,7 @@ from modelref_git.proposals.events import INIT, Event
 from modelref_git.records import shipped
 from modelref_git.records.categories import CATEGORIES
 from modelref_git.records.quality import catalogue
-from modelref_git.store import layout, writing
+from modelref_git.store import drivers, layout, writing
 from modelref_git.store.git import GitStore, user_config
 from modelref_git.store.step import Clock, Step
 from modelref_git.store.trees import TreeEditor
@@ -48,6 +48,7 @@ def init_repository(
     Raises:
         Conflict: the folder holds a dataset repository, or a branch ``main``, already.
         UsageFault: no owner is given, and git has none configured.
+        WrongState: git's configuration of the repository cannot be written.
     """
     existing = _existing(path)
     member = _owner(existing, owner, email)
@@ -57,6 +58,7 @@ def init_repository(
             answer = init_repository(there, bare=bare, empty=empty, owner=owner, email=email, clock=clock)
         return {**answer, "path": str(path.absolute())}
     store = existing or GitStore.create(path, bare=bare)
+    drivers.set_drivers(store)
     files = dict(_files(member, empty=empty))
 
     def decide(step: Step) -> dict[str, Any]:

@@ -74,8 +74,8 @@ def examine(ctx: Context, *, repair: bool = False) -> Report:
         return Report([*findings, Finding("unreadable", fault.message)])
     mendable = [item for item in behind if not item.foreign]
     if repair and mendable:
-        ctx.store.disk.remove(store.local_dir / "cache" / "projected")
-        writing.write(store, lambda _: None, clock=ctx.clock, warn=ctx.warn)
+        projections.forget_projected(store)
+        _roll_forward(ctx)
     left = {item.ref for item in projections.find_behind(store, view.head)} if repair else {i.ref for i in behind}
     for item in behind:
         wanted = item.wanted or "absent"
@@ -93,6 +93,16 @@ def examine(ctx: Context, *, repair: bool = False) -> Report:
             findings.append(Finding("foreign_ref", f"{item.ref} is at {found}, which the log never gave it"))
     findings += _work_tree(store)
     return Report(findings)
+
+
+def _roll_forward(ctx: Context) -> None:
+    """Bring every branch to where the log says: those here, or in a clone those of the remote."""
+    if ctx.store.remote is None:
+        writing.write(ctx.store, lambda _: None, clock=ctx.clock, warn=ctx.warn)
+        return
+    from modelref_git.operations.exchange import push
+
+    push(ctx)
 
 
 def _stale_files(store: GitStore, repair: bool) -> Iterator[Finding]:

@@ -18,12 +18,12 @@ from modelref_git.store.dataset import DatasetTree
 
 def list_members(ctx: Context) -> list[dict[str, Any]]:
     """The allowlist of the dataset."""
-    return [member.as_json() for member in ctx.view().dataset().config.members]
+    return [member.as_json() for member in ctx.dataset().config.members]
 
 
 def whoami(ctx: Context) -> dict[str, Any]:
     """As whom the caller acts, and what they may do."""
-    person = ctx.person(ctx.view().dataset().config)
+    person = ctx.person(ctx.dataset().config)
     roles = set(person.member.roles) if person.member is not None else set()
     if person.is_requestor:
         roles.add("requestor")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -47,12 +47,18 @@ def record_file(start: Path, path: str) -> RecordFile:
     The schema is that of the commit which is checked out in the repository around *start*, else of its ``main``, else
     the one that the package ships for such a category. Without any, the file has none.
     """
+    file = key_of(path)
+    return file if file.category is None else replace(file, schema=_schema(start, file.category))
+
+
+def key_of(path: str) -> RecordFile:
+    """Which record *path* is the file of, without its schema."""
     parts = PurePosixPath(Path(path).as_posix()).parts
     # From the right: only the last part of the way to a file can be that inside the repository.
     tails = ("/".join(parts[at:]) for at in range(len(parts) - 1, -1, -1) if parts[at] == layout.DATASET)
     for tail in tails:
         if (key := layout.record_of(tail)) is not None:
-            return RecordFile(path, *key, _schema(start, key[0]))
+            return RecordFile(path, *key)
     return RecordFile(path)
 
 
@@ -70,7 +76,8 @@ def merge_into(target: Path, base: bytes, ours: bytes, theirs: bytes, file: Reco
 
     Args:
         target: the file that is overwritten; it holds *ours*.
-        base: the file from which both sides set out; empty where they had none in common.
+        base: the file from which both sides set out; empty where they had none in common. A record of another name
+            is none.
         ours: the file as it is here.
         theirs: the file that is merged in.
         file: what is known of the record.
@@ -82,6 +89,10 @@ def merge_into(target: Path, base: bytes, ours: bytes, theirs: bytes, file: Reco
     """
     before = None if not base.strip() else codec.decode(base, what=f"{file.title} (base)")
     mine, other = codec.decode(ours, what=f"{file.title} (ours)"), codec.decode(theirs, what=f"{file.title} (theirs)")
+    if before is not None and any(side.get("name") != before.get("name") for side in (mine, other)):
+        # No update changes a name: git has found a deleted record and a new one alike, and takes them for one that
+        # was renamed. An edit of the one must not get into the other.
+        before = None
     hints, order = (MergeHints.NONE, KeyOrder.NONE)
     if file.schema is not None:
         hints, order = file.schema.merge_hints, file.schema.order

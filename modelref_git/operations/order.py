@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.git import GitStore
 from modelref_git.store.objects import Commit, ObjectBuffer
 from modelref_git.store.trees import compare, find
+from modelref_git.store.unlogged import Unfetched
 
 RANK: Final = "rank"
 _MARK: Final = f'\n  "{REMAINDER}": '.encode()
@@ -26,8 +27,14 @@ _CACHED_FROM: Final = 32
 """A walk over fewer commits than this is not worth a cache."""
 
 
-def stored_order(store: GitStore, dataset: DatasetTree, category: str) -> list[tuple[str, bytes]]:
-    """``(name, canonical bytes)`` of a category's records in stored order."""
+def stored_order(
+    store: GitStore, dataset: DatasetTree, category: str, warn: Callable[[str], None] = lambda _: None
+) -> list[tuple[str, bytes]]:
+    """``(name, canonical bytes)`` of a category's records in stored order.
+
+    In a clone that lacks old history, records without a place follow in the order of their names, and *warn* is told:
+    that is the same order in every such clone, wherever its history begins.
+    """
     ranked: list[tuple[int, str, bytes]] = []
     others: dict[str, bytes] = {}
     for name, blob in dataset.records(category):
@@ -39,7 +46,11 @@ def stored_order(store: GitStore, dataset: DatasetTree, category: str) -> list[t
             ranked.append((rank, name, data))
     ordered = [(name, data) for _, name, data in sorted(ranked)]
     if len(others) > 1 and dataset.commit is not None:
-        known = {name: place for place, name in enumerate(appearance(store, dataset.commit, category))}
+        try:
+            known = {name: place for place, name in enumerate(appearance(store, dataset.commit, category))}
+        except Unfetched as cut:
+            warn(f"records are in the order of their names, as {cut.message}, which tells how they came; {cut.hint}")
+            known = {}
         names = sorted(others, key=lambda name: (known.get(name, len(known)), name))
     else:
         names = list(others)

@@ -8,7 +8,7 @@ from typing import Any
 
 from modelref_git.errors import Invalid, ModelrefError, Problem, UsageFault
 from modelref_git.operations import stale
-from modelref_git.operations.answers import find_change, pending_record
+from modelref_git.operations.answers import PROVISIONAL, find_change, pending_record
 from modelref_git.operations.checking.weighing import check_waivers
 from modelref_git.operations.closing import append_supersede, check_superseded
 from modelref_git.operations.context import Context, Person
@@ -88,7 +88,7 @@ def current_record(ctx: Context, category: str, name: str) -> dict[str, Any]:
     Raises:
         NotFound: there is none.
     """
-    dataset = ctx.view().dataset()
+    dataset = ctx.dataset()
     found = _live_record(dataset, category, name)
     if found is None:
         raise missing_record(dataset, category, name)
@@ -110,10 +110,13 @@ class BulkResult:
 
     change_ids: list[int]
     errors: list[dict[str, Any]]
+    provisional: bool = False
+    """Whether they wait in the outbox of a clone, so that ``push`` gives them other numbers."""
 
     def as_json(self) -> dict[str, Any]:
         """The answer of ``propose bulk``."""
-        return {"change_ids": self.change_ids, "errors": self.errors}
+        answer = {"change_ids": self.change_ids, "errors": self.errors}
+        return {**answer, PROVISIONAL: True} if self.provisional else answer
 
 
 def read_bulk_line(number: int, row: Any, allow: tuple[str, ...]) -> BulkLine:
@@ -177,9 +180,9 @@ def propose_bulk(
         if errors and atomic:
             return BulkResult([], errors)
         change_ids = enqueue(step, person, drafts.made)
-        return BulkResult(change_ids, errors)
+        return BulkResult(change_ids, errors, provisional=ctx.keeps_unsent)
 
-    return ctx.write(decide)
+    return ctx.propose(decide)
 
 
 def _line_error(number: int, fault: ModelrefError) -> dict[str, Any]:
@@ -237,9 +240,10 @@ def _propose_one(
                 f"rival open proposals for this record: {listed}; `modelref-git conflicts {change_id}` tells what "
                 "becomes of them together, --supersedes ID takes the place of one"
             )
-        return pending_record(step.objects, find_change(step.queue, change_id), nulls=False)
+        answer = pending_record(step.objects, find_change(step.queue, change_id), nulls=False)
+        return {**answer, PROVISIONAL: True} if ctx.keeps_unsent else answer
 
-    return ctx.write(decide)
+    return ctx.propose(decide)
 
 
 def _from_older_state(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from modelref_git.errors import Invalid, NotFound
@@ -12,15 +11,14 @@ from modelref_git.store.dataset import DatasetTree, changed_records
 
 
 def dataset_at(ctx: Context, revision: str | None) -> DatasetTree:
-    """The dataset at a revision; at the log's ``main`` when there is none.
+    """The dataset at a revision; at ``main`` when there is none, see :meth:`.Context.dataset`.
 
     Raises:
         NotFound: there is no such revision, or it holds no dataset.
     """
-    view = ctx.view()
-    if revision is None:
-        return view.dataset()
-    dataset = DatasetTree.at(view.objects, ctx.store.resolve(revision))
+    live = ctx.dataset()
+    dataset = live if revision is None else DatasetTree.at(live.objects, ctx.store.resolve(revision))
+    _ = live.config  # an unknown format stops every command
     _ = dataset.config  # refuses a revision that is no dataset's, such as one of the queue
     return dataset
 
@@ -62,9 +60,8 @@ def get_category(ctx: Context, category: str, revision: str | None = None) -> di
     from modelref_git.operations.order import stored_order
 
     dataset = dataset_at(ctx, revision)
-    return {
-        name: codec.without_remainder(codec.decode(data)) for name, data in stored_order(ctx.store, dataset, category)
-    }
+    ordered = stored_order(ctx.store, dataset, category, ctx.warn)
+    return {name: codec.without_remainder(codec.decode(data)) for name, data in ordered}
 
 
 def diff_revisions(ctx: Context, old: str, new: str, category: str | None = None) -> list[dict[str, Any]]:
@@ -98,21 +95,14 @@ def _blob(dataset: DatasetTree, category: str, name: str) -> str | None:
 def _variant(dataset: DatasetTree, category: str, name: str) -> dict[str, Any] | None:
     """The record of a backend variant, worked out from its base record."""
     # Imported here: a record that is there is read without the rules for text models.
-    from modelref_git.operations.answers import TEXT_GENERATION
     from modelref_git.records import text
+    from modelref_git.records.categories import TEXT_GENERATION
 
-    if category != TEXT_GENERATION or not text.has_backend_prefix(name):
+    if category != TEXT_GENERATION:
         return None
-    for base in _bases(dataset, category, name):
+
+    def stored(base: str) -> dict[str, Any] | None:
         blob = _blob(dataset, category, base)
-        if blob is not None:
-            return text.variants(base, _record(dataset, blob)).get(name)
-    return None
+        return None if blob is None else _record(dataset, blob)
 
-
-def _bases(dataset: DatasetTree, category: str, name: str) -> Iterator[str]:
-    from modelref_git.records import text
-
-    yield from text.base_of_variant(name)
-    # Two authors may share a koboldcpp name; the last of them has it, as in the legacy files.
-    yield from reversed(text.base_of_variant(name, dataset.names(category)))
+    return text.variant_record(name, stored, lambda: dataset.names(category))

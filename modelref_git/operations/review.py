@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,8 @@ def review_changes(
 ) -> dict[str, Any]:
     """Approve and reject changes in one step; answers a PendingBatchResult.
 
+    In a clone, what is approved is what the clone had when this began: whoever looked at it there saw that.
+
     A change that needs more approvals than it has with this one stays pending, without a batch. *acknowledged* says
     that the caller looked at critical fields a second time. *reasons* are those of single rejections, by change id;
     *reason* is that of all others.
@@ -54,18 +56,51 @@ def review_changes(
         Conflict: the approved ones do not merge, or one proposes other content than its pick says.
         Forbidden: the policy does not let the caller decide on one of them.
     """
+    read = seen_here(ctx, approve)
+    return ctx.write(
+        reviewing(
+            ctx, approve, reject, title=title, reason=reason, reasons=reasons, acknowledged=acknowledged, read=read
+        )
+    )
+
+
+def seen_here(ctx: Context, picks: Sequence[Pick]) -> dict[int, tuple[str | None, str | None]]:
+    """The content of each picked change as a clone has it before it asks its remote; elsewhere nothing."""
+    if ctx.store.remote is None:
+        return {}
+    queue = ctx.view().queue
+    found = ((pick.change_id, queue.change(pick.change_id)) for pick in picks)
+    return {number: (change.base_blob, change.blob) for number, change in found if change is not None}
+
+
+def reviewing(
+    ctx: Context,
+    approve: Sequence[Pick],
+    reject: Sequence[int],
+    *,
+    title: str | None,
+    reason: str | None = None,
+    reasons: Mapping[int, str] | None = None,
+    acknowledged: bool = False,
+    read: dict[int, tuple[str | None, str | None]] | None = None,
+) -> Callable[[Step], dict[str, Any]]:
+    """What `review_changes` does in its step, for those who do more in the same one.
+
+    Args, answer and errors are those of `review_changes`. *read* keeps, by change, the content that was first read,
+    where a step that is decided again asks anew.
+    """
     picks = sorted(set(approve), key=lambda pick: pick.change_id)
     wanted = sorted({pick.change_id for pick in picks})
     refused = sorted(set(reject))
     _check_disjoint(wanted, refused)
     wanted_title = check_title(title) if picks or title is not None else None
     why = {number: check_reason((reasons or {}).get(number, reason)) for number in refused}
-    read: dict[int, tuple[str | None, str | None]] = {}
+    known = {} if read is None else read
 
     def decide(step: Step) -> dict[str, Any]:
         dataset = step.dataset()
         person = ctx.person(dataset.config)
-        approving = _as_read(step, picks, read)
+        approving = _as_read(step, picks, known)
         rejecting = [_rejectable(step, number) for number in refused]
         require(step, dataset, person, APPROVE, approving)
         require(step, dataset, person, REJECT, rejecting)
@@ -78,7 +113,7 @@ def review_changes(
             "rejected": pending_records(step.objects, step.queue, refused, nulls=True),
         }
 
-    return ctx.write(decide)
+    return decide
 
 
 def _check_disjoint(wanted: Sequence[int], refused: Sequence[int]) -> None:

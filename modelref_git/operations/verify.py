@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,12 +12,14 @@ from modelref_git.operations.verifying.branches import REWRITTEN, RULES, Branche
 from modelref_git.operations.verifying.case import EventCase, MainHistory
 from modelref_git.operations.verifying.catalogue import EVENT_RULES
 from modelref_git.operations.verifying.queue_log import EVENT, STATE, spoken_of
-from modelref_git.operations.verifying.rules import UNREADABLE, Finding, judge, told
+from modelref_git.operations.verifying.rules import UNREADABLE, Finding, Rule, judge, told
 from modelref_git.proposals import events
 from modelref_git.proposals.events import Event
 from modelref_git.store import layout
 from modelref_git.store.git import GitStore
 from modelref_git.store.log import View
+from modelref_git.store.projections import main_of
+from modelref_git.store.remote import Rewritten
 from modelref_git.store.state import StoredQueue
 
 Progress = Callable[[], None]
@@ -69,7 +71,7 @@ def verify(ctx: Context, *, since: str | None = None, progress: Progress = lambd
         NotFound: there is no such event or revision.
         IntegrityFailure: a commit of the log is missing.
     """
-    head = ctx.store.refs.read(layout.QUEUE) or ctx.view().head
+    head = ctx.store.refs.read(ctx.store.counted(layout.QUEUE)) or ctx.view().head
     report = Report()
     trusted, walked = _walk(ctx.store, head, since)
     if since is not None and trusted != walked[-1]:
@@ -77,12 +79,14 @@ def verify(ctx: Context, *, since: str | None = None, progress: Progress = lambd
         report.findings.append(Finding(REWRITTEN.id, text, trusted))
         return report
     oids = walked[:-1] if since is not None else walked
-    mains = MainHistory(ctx.store, _main_at(ctx.store, trusted))
-    _events(ctx.store, oids[::-1], trusted, mains, report, progress)
+    mains = MainHistory(ctx.store, main_of(ctx.store, trusted) if trusted is not None else None)
+    judge_events(ctx.store, oids[::-1], trusted, mains, report, progress=progress)
     try:
         view = ctx.view()
         report.findings += judge(RULES, Branches(view, mains, trusted, frozenset(walked)))
         report.notes += _notes(view)
+    except Rewritten as error:
+        report.findings.append(Finding(REWRITTEN.id, error.message, head))
     except UNREADABLE as error:
         report.findings.append(Finding(STATE, f"the newest state cannot be read: {told(error)}", head))
     return report
@@ -115,14 +119,27 @@ def _walk(store: GitStore, head: str, since: str | None) -> tuple[str | None, li
     return trusted, walked
 
 
-def _main_at(store: GitStore, oid: str | None) -> str | None:
-    return None if oid is None else StoredQueue(store.buffer(), store.read_commit(oid).tree).header.main
-
-
-def _events(
-    store: GitStore, oids: list[str], trusted: str | None, mains: MainHistory, report: Report, progress: Progress
+def judge_events(
+    store: GitStore,
+    oids: Sequence[str],
+    trusted: str | None,
+    mains: MainHistory,
+    report: Report,
+    *,
+    rules: Sequence[Rule[EventCase]] = EVENT_RULES,
+    progress: Progress = lambda: None,
 ) -> None:
-    """Judge the events in *oids*, oldest first."""
+    """Judge events one by one, each by the state and the policy before it.
+
+    Args:
+        store: the repository.
+        oids: their commits, oldest first, each the child of the one before.
+        trusted: the commit before the first of them; ``None`` if that one begins the log.
+        mains: where the log's ``main`` was up to there; it learns of the rest.
+        report: takes what was looked at and found.
+        rules: what each is judged by.
+        progress: called for each event.
+    """
     parent = store.read_commit(trusted) if trusted is not None else None
     genesis = None
     if parent is not None:
@@ -137,7 +154,7 @@ def _events(
         else:
             report.count(oid, event)
             case = EventCase(store, commit, event, parent, genesis, mains)
-            report.findings += judge(EVENT_RULES, case, oid, event.first_id)
+            report.findings += judge(rules, case, oid, event.first_id)
             if event.imported is not None:
                 report.notes.append(
                     f"event {event.first_id} imported a queue: what was done before rests on the word of {event.actor} "

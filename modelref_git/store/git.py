@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pygit2
 
-from modelref_git.errors import IntegrityFailure, NotFound
+from modelref_git.errors import IntegrityFailure, ModelrefError, NotFound
 from modelref_git.store import layout
 from modelref_git.store.disk import Disk
 from modelref_git.store.objects import Commit, ObjectBuffer
@@ -65,6 +65,10 @@ class GitStore:
         made = pygit2.init_repository(str(path), bare=bare, flags=flags, initial_head="main")
         return cls(Path(made.path), disk)
 
+    def _opened(self) -> pygit2.Repository:
+        """A new handle of the library's."""
+        return pygit2.Repository(str(self.git_dir))
+
     @property
     def local_dir(self) -> Path:
         """Where this program keeps files of its own: the lock, and caches that may be deleted at any time."""
@@ -92,6 +96,22 @@ class GitStore:
         except (KeyError, ValueError):
             return None
 
+    def set_config(self, key: str, value: str) -> None:
+        """Set a value in the repository's own configuration."""
+        self._repo.config[key] = value
+
+    @property
+    def remote(self) -> str | None:
+        """The remote at which this repository's refs count, if it is a clone that says so: ``modelref.remote``."""
+        return self.config("modelref.remote") or None
+
+    def counted(self, branch: str) -> str:
+        """The ref at which *branch* (``refs/heads/…``) counts: in a clone that of the remote, as it was last seen."""
+        remote = self.remote
+        if remote is None:
+            return branch
+        return f"refs/remotes/{remote}/{branch.removeprefix('refs/heads/')}"
+
     def buffer(self) -> ObjectBuffer:
         """A new, empty buffer over this repository's objects."""
         return ObjectBuffer(self.read)
@@ -101,6 +121,7 @@ class GitStore:
 
         Raises:
             IntegrityFailure: there is no such object, or it cannot be read.
+            NotFound: this clone is shallow or partial, and did not fetch it.
         """
         for last in (False, True):
             try:
@@ -108,14 +129,24 @@ class GitStore:
                 return _KINDS[kind], bytes(payload)
             except (KeyError, pygit2.GitError, ValueError, OSError) as error:
                 if last:
-                    raise IntegrityFailure(f"the object {oid} is missing or cannot be read: {error}") from error
+                    raise self._unreadable(oid, error) from error
                 # Packs may have been joined or repacked since the repository was opened.
-                self._repo = pygit2.Repository(str(self.git_dir))
+                self._repo = self._opened()
         raise AssertionError("unreachable")
+
+    def _unreadable(self, oid: str, error: Exception) -> ModelrefError:
+        """Why an object cannot be read: a clone need not have all, and then nothing is broken."""
+        from modelref_git.store import unlogged
+
+        failure = IntegrityFailure(f"the object {oid} is missing or cannot be read: {error}")
+        return unlogged.unfetched(self, oid) or failure
 
     def has(self, oid: str) -> bool:
         """Whether an object is there."""
-        return bool(self._repo.odb.exists(oid))
+        try:
+            return bool(self._repo.odb.exists(oid))
+        except ValueError:
+            return False  # a text that is no object's id, as something made by hand may name one
 
     def write(self, objects: ObjectBuffer) -> None:
         """Write what *objects* holds as one pack, synced; nothing refers to it yet."""
@@ -156,9 +187,10 @@ class GitStore:
             found = self._repo.revparse_single(revision)
             return str(found.peel(pygit2.Commit).id)
         except (KeyError, ValueError, pygit2.GitError) as error:
-            raise NotFound(
-                f"there is no revision {revision!r}", hint="a branch, a tag or a commit id is a revision"
-            ) from error
+            hint = "a branch, a tag or a commit id is a revision"
+            if self._repo.is_shallow:
+                hint += "; this clone is shallow, and `git fetch --unshallow` fetches older ones"
+            raise NotFound(f"there is no revision {revision!r}", hint=hint) from error
 
     def first_parents(self, start: str | None) -> Iterator[Commit]:
         """The commits from *start* back along first parents."""
@@ -168,8 +200,15 @@ class GitStore:
             start = commit.parents[0] if commit.parents else None
 
     def is_ancestor(self, old: str, new: str) -> bool:
-        """Whether *old* is *new* or one of the commits behind it."""
-        return old == new or bool(self._repo.descendant_of(new, old))
+        """Whether *old* is *new* or one of the commits behind it.
+
+        Raises:
+            IntegrityFailure: one of them, or one between them, is missing or no commit.
+        """
+        try:
+            return old == new or bool(self._repo.descendant_of(new, old))
+        except (KeyError, pygit2.GitError, ValueError) as error:
+            raise IntegrityFailure(f"whether {old} is behind {new} cannot be told: {error}") from error
 
     def run_git(self, *words: str) -> str:
         """Run the ``git`` program on this repository; gives what it prints.

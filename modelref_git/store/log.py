@@ -60,23 +60,19 @@ def read(store: GitStore) -> View:
 
     Raises:
         NotFound: it has no queue log, so it is no dataset repository.
+        IntegrityFailure: the log of the remote that counts is not a continuation of what this clone has seen.
     """
-    head = store.refs.read(layout.QUEUE)
+    head = store.refs.read(store.counted(layout.QUEUE))
     if head is None:
-        raise NotFound(
-            f"{store.git_dir} is a Git repository but no dataset repository: it has no branch `queue`",
-            hint=_hint_for_clones(store) or "make one with `modelref-git init DIR`",
-        )
+        from modelref_git.store import unlogged
+
+        raise unlogged.without_log(store)
+    if store.remote is not None:
+        from modelref_git.store.remote import Remote
+
+        Remote(store, store.remote).check_seen()
     objects = store.buffer()
     return View(store, head, StoredQueue(objects, store.read_commit(head).tree), objects)
-
-
-def _hint_for_clones(store: GitStore) -> str | None:
-    """How to go on in a plain clone, which has the log as a remote's branch only."""
-    for ref in store.refs.under("refs/remotes/"):
-        if ref.endswith("/queue"):
-            return f"this is a clone: `git branch queue {ref.removeprefix('refs/remotes/')}` makes it readable"
-    return None
 
 
 def history(store: GitStore, head: str) -> Iterator[tuple[Commit, Event]]:

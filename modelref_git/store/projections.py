@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from modelref_git.errors import WrongState
 from modelref_git.proposals import trailers
@@ -55,8 +56,7 @@ def roll_forward(store: GitStore, head: str, warn: Warn = lambda _: None) -> Non
     A branch that something holds (a stale lock, a stranger's branch in its place) is told to *warn* and left for the
     next time: what has happened is in the log, so it stops nobody.
     """
-    path = store.local_dir / _CACHE
-    done = _projected(path)
+    done = _projected(_cache(store))
     stuck = _move(store, _branches(store, head, done)) if done != head else []
     main = main_behind(store, head)
     if main is not None and not main.foreign:
@@ -64,8 +64,32 @@ def roll_forward(store: GitStore, head: str, warn: Warn = lambda _: None) -> Non
     for fault in stuck:
         warn(f"{fault.message}; {fault.hint}")
     if done != head and not stuck:
-        store.disk.make_folder(path.parent)
-        store.disk.write_file(path, f"{head}\n".encode(), sync=False)
+        note_projected(store, head)
+
+
+def note_projected(store: GitStore, head: str) -> None:
+    """Remember that the branches were brought to what the log at *head* says."""
+    path = _cache(store)
+    store.disk.make_folder(path.parent)
+    store.disk.write_file(path, f"{head}\n".encode(), sync=False)
+
+
+def forget_projected(store: GitStore) -> None:
+    """Have every branch looked at with the next step."""
+    store.disk.remove(_cache(store))
+
+
+def _cache(store: GitStore) -> Path:
+    """Where it is kept up to which event the branches that count were brought."""
+    remote = store.remote
+    return store.local_dir / (_CACHE if remote is None else f"{_CACHE}-{quote(remote, safe='')}")
+
+
+def newly_behind(store: GitStore, head: str) -> list[Behind]:
+    """The branches of proposals and batches, and ``main``, that the log moved since they were last brought along."""
+    done = _projected(_cache(store))
+    main = main_behind(store, head)
+    return (_branches(store, head, done) if done != head else []) + ([main] if main is not None else [])
 
 
 def _projected(path: Path) -> str:
@@ -79,7 +103,7 @@ def _projected(path: Path) -> str:
 
 def last_projected(store: GitStore) -> str | None:
     """The newest queue commit that this clone brought its branches to, if that is known."""
-    return _projected(store.local_dir / _CACHE) or None
+    return _projected(_cache(store)) or None
 
 
 def find_behind(store: GitStore, head: str) -> list[Behind]:
@@ -90,8 +114,8 @@ def find_behind(store: GitStore, head: str) -> list[Behind]:
 
 def main_behind(store: GitStore, head: str) -> Behind | None:
     """How ``main`` differs from the log's, or ``None`` when it does not."""
-    wanted = StoredQueue(store.buffer(), store.read_commit(head).tree).header.main
-    found = store.refs.read(layout.MAIN)
+    wanted = main_of(store, head)
+    found = store.refs.read(store.counted(layout.MAIN))
     if wanted is None or found == wanted:
         return None
     if found is None:
@@ -99,6 +123,11 @@ def main_behind(store: GitStore, head: str) -> Behind | None:
     before = store.has(found) and store.is_ancestor(found, wanted)
     given = before and any(found == commit.id or found in _disowned(commit) for commit in store.first_parents(wanted))
     return Behind(layout.MAIN, wanted, found, foreign=not given)
+
+
+def main_of(store: GitStore, head: str) -> str | None:
+    """The ``main`` that the log at *head* names."""
+    return StoredQueue(store.buffer(), store.read_commit(head).tree).header.main
 
 
 def _disowned(commit: Commit) -> tuple[str, ...]:
@@ -114,16 +143,16 @@ def _branches(store: GitStore, head: str, done: str) -> list[Behind]:
     objects = store.buffer()
     tree = store.read_commit(head).tree
     before: dict[str, str | None] = {}
-    if done and _is_before(store, done, head):
+    if done and store.has(done) and is_before(store, done, head):
         old = store.read_commit(done).tree
         refs = _touched(store, old, tree)
         queue, then = StoredQueue(objects, tree), StoredQueue(objects, old)
-        wanted = {ref: _wanted(queue, ref) for ref in refs}
-        found = {ref: store.refs.read(ref) for ref in refs}
-        before = {ref: _wanted(then, ref) for ref in refs}
+        wanted = {ref: wanted_at(queue, ref) for ref in refs}
+        found = {ref: store.refs.read(store.counted(ref)) for ref in refs}
+        before = {ref: wanted_at(then, ref) for ref in refs}
     else:
         every: dict[str, str] = open_refs(objects, tree)
-        present = {**store.refs.under(layout.PROPOSALS), **store.refs.under(layout.BATCHES)}
+        present = _present(store)
         names = sorted(every.keys() | present.keys())
         wanted = {ref: every.get(ref) for ref in names}
         found = {ref: present.get(ref) for ref in names}
@@ -131,13 +160,22 @@ def _branches(store: GitStore, head: str, done: str) -> list[Behind]:
     for ref, oid in wanted.items():
         if found[ref] != oid:
             known = not found[ref] or found[ref] == before.get(ref)
-            foreign = not known and not _given(store, head, ref, found[ref] or "")
+            foreign = not known and not was_given(store, head, ref, found[ref] or "")
             behind.append(Behind(ref, oid, found[ref], foreign))
     return behind
 
 
-def _is_before(store: GitStore, done: str, head: str) -> bool:
-    """Whether the event *done* is one of those before *head*: most often the very last."""
+def _present(store: GitStore) -> dict[str, str]:
+    """The branches of proposals and batches that there are, where they count."""
+    found: dict[str, str] = {}
+    for prefix in (layout.PROPOSALS, layout.BATCHES):
+        counted = store.counted(prefix)
+        found |= {prefix + ref.removeprefix(counted): oid for ref, oid in store.refs.under(counted).items()}
+    return found
+
+
+def is_before(store: GitStore, done: str, head: str) -> bool:
+    """Whether the event *done* is *head* or one of those before it: most often one of the last."""
     if any(commit.id == done for commit in islice(store.first_parents(head), _NEAR)):
         return True
     return store.has(done) and store.is_ancestor(done, head)
@@ -155,7 +193,8 @@ def _touched(store: GitStore, old: str, new: str) -> list[str]:
     return sorted(refs)
 
 
-def _wanted(queue: StoredQueue, ref: str) -> str | None:
+def wanted_at(queue: StoredQueue, ref: str) -> str | None:
+    """Where the branch of a proposal or batch belongs by a state of the queue; ``None`` for nowhere."""
     number = int(ref.rpartition("/")[2])
     if ref.startswith(layout.PROPOSALS):
         change = queue.change(number)
@@ -164,7 +203,7 @@ def _wanted(queue: StoredQueue, ref: str) -> str | None:
     return batch.head if batch is not None and batch.status == BATCH_OPEN else None
 
 
-def _given(store: GitStore, head: str, ref: str, oid: str) -> bool:
+def was_given(store: GitStore, head: str, ref: str, oid: str) -> bool:
     """Whether the log gave *ref* the value *oid* at some time."""
     number = ref.rpartition("/")[2]
     if not number.isdigit():
@@ -226,8 +265,5 @@ def _move_main(store: GitStore, main: Behind, warn: Warn) -> list[WrongState]:
     except WrongState as fault:
         return [fault]
     if followed is False:
-        warn(
-            "the work tree has changes of its own, so it was left as it is; "
-            "`git status` shows them, `git reset --keep main` brings it along"
-        )
+        warn(worktree.LEFT)
     return []

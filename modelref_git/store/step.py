@@ -44,6 +44,7 @@ class Step:
         self.queue = StoredQueue(self.objects, commit.tree if commit is not None else None)
         self.time = max(clock(), commit.committer.time if commit is not None else 0)
         self.warnings: list[str] = []
+        self.events: list[Event] = []
 
     @property
     def main(self) -> str:
@@ -150,6 +151,7 @@ class Step:
         parents = [self.head, *self._keep(keeps, event)] if self.head is not None else []
         author = self.author(event.actor, email)
         self.head = self._hold(self.queue.write(), parents, author, event.message(body), signer)
+        self.events.append(event)
         return event
 
     def _keep(self, commits: Sequence[str], event: Event) -> list[str]:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import pygit2
 from pygit2.enums import CheckoutStrategy, FileStatus
 
 from modelref_git.store import layout
 from modelref_git.store.git import GitStore
+
+LEFT: Final = (
+    "the work tree has changes of its own, so it was left as it is; "
+    "`git status` shows them, `git reset --keep main` brings it along"
+)
+"""What a person is told when :func:`bring_along` gives ``False``."""
 
 _LEFT_ALONE = FileStatus.IGNORED | FileStatus.CURRENT | FileStatus.WT_NEW
 

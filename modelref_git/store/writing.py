@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import time as clock_module
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
-import pygit2
-
-from modelref_git.errors import Conflict, ModelrefError
-from modelref_git.store import layout, log
+from modelref_git.errors import Conflict, ModelrefError, WrongState
+from modelref_git.store import log
 from modelref_git.store.git import GitStore
 from modelref_git.store.lock import writer_lock
+from modelref_git.store.log import read_proposal
 from modelref_git.store.refs import LostRace
 from modelref_git.store.step import Clock, Step
 
 if TYPE_CHECKING:
-    pass
+    from modelref_git.proposals.events import Proposal
 
 _TRIES: Final = 50
 
@@ -37,6 +37,7 @@ def write(
     dry_run: bool = False,
     new: bool = False,
     warn: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] | None = None,
 ) -> _T:
     """Run one step: *decide* reads and appends events, or refuses by raising; then everything is written.
 
@@ -50,35 +51,47 @@ def write(
         dry_run: decide only.
         new: the repository has no queue log yet.
         warn: told what could not be brought along after the step had happened.
+        progress: told how far a transfer is, in a clone.
 
     Raises:
         NotFound: it is no dataset repository.
         Conflict: other writers were first too often.
+        RemoteFailure: the remote of a clone did not answer, or refused.
         ModelrefError: whatever *decide* refuses with.
     """
-    import random
+    from modelref_git.store import publishing
 
-    from modelref_git.store import projections
-
-    warn = _once(warn)
+    warn = once(warn)
+    tried: dict[str, tuple[_T, list[str]]] = {}
     with nullcontext() if dry_run else writer_lock(store.lock_path):
+        place = publishing.place_of(store, warn, dry_run=dry_run, progress=progress)
         for number in range(_TRIES):
-            if number:
-                clock_module.sleep(min(0.2, 0.002 * 2**number) * (0.5 + random.random()))  # noqa: S311 - jitter
-            head = store.refs.read(layout.QUEUE)
+            _wait(number, 0.2 if store.remote is None else 2.0)
+            head = place.head()
             if head is None and not new:
                 log.read(store)
-            if head is not None and not dry_run:
-                projections.roll_forward(store, head, warn)
+            if head is not None:
+                place.prepare(head)
             step = Step(store, head, clock, dry_run=dry_run)
-            answer = decide(step)
-            if not dry_run and step.head is not None and step.head != step.start:
+            try:
+                answer = decide(step)
+            except ModelrefError:
+                if place.refresh():
+                    continue  # what was refused was decided from an older state
+                raise
+            writes = not dry_run and step.head is not None and step.head != step.start
+            if not writes and place.refresh():
+                continue
+            if writes and step.head is not None:
+                _check_not_asked_twice(store, step, place.arrived)
                 store.write(step.objects)
+                tried[step.head] = (answer, step.warnings)
                 try:
-                    store.refs.move(layout.QUEUE, head, step.head)
+                    happened = place.publish(step.start, step.head)
                 except LostRace:
                     continue
-                _follow(store, step.head, warn)
+                answer, step.warnings = tried[happened]
+                place.follow(place.head() or happened)
             # Only now: what was warned of in an attempt that lost the race may not be so any more.
             for warning in step.warnings:
                 warn(warning)
@@ -89,7 +102,45 @@ def write(
     )
 
 
-def _once(warn: Callable[[str], None]) -> Callable[[str], None]:
+def _wait(number: int, at_most: float) -> None:
+    """Wait before the attempt *number*, longer each time, so that writers do not stay in step."""
+    if number:
+        import random
+
+        clock_module.sleep(min(at_most, 0.002 * 2**number) * (0.5 + random.random()))  # noqa: S311 - jitter
+
+
+def _check_not_asked_twice(store: GitStore, step: Step, arrived: Sequence[str]) -> None:
+    """Refuse a proposal that repeats one whose answer was lost, and which had arrived.
+
+    Raises:
+        WrongState: it asks for the same; nothing was added.
+    """
+    from modelref_git.proposals import events
+
+    before: dict[tuple[str, ...], int] = {}
+    for head in arrived:
+        for commit in islice(store.first_parents(head), 2):  # a proposal that takes another's place is two events
+            event = events.decode(commit.id, commit.message, commit.committer.time)
+            if event.action == events.ENQUEUE:
+                asked = (read_proposal(store, proposal.commit, blobs=False) for proposal in event.proposals)
+                before |= {_wish(proposal): number for number, proposal in zip(event.change_ids, asked, strict=True)}
+    wishes = [
+        _wish(proposal) for event in step.events if event.action == events.ENQUEUE for proposal in event.proposals
+    ]
+    number = next((before[wish] for wish in wishes if wish in before), None)
+    if number is not None:
+        raise WrongState(
+            f"change {number} asks for this already: it had arrived when its answer was lost; nothing was added",
+            hint=f"`modelref-git show {number}` shows it; run the command again to ask once more",
+        )
+
+
+def _wish(proposal: Proposal) -> tuple[str, ...]:
+    return (proposal.operation, proposal.category, proposal.name, str(proposal.requestor))
+
+
+def once(warn: Callable[[str], None]) -> Callable[[str], None]:
     """*warn*, which is told the same thing once: branches are brought along before and after a step."""
     told: set[str] = set()
 
@@ -99,14 +150,3 @@ def _once(warn: Callable[[str], None]) -> Callable[[str], None]:
             warn(text)
 
     return tell
-
-
-def _follow(store: GitStore, head: str, warn: Callable[[str], None]) -> None:
-    """Bring the branches along. The step has happened: a failure here is no refusal, and the next step does it."""
-    from modelref_git.store import projections
-
-    try:
-        projections.roll_forward(store, head, warn)
-        store.join_packs()
-    except (ModelrefError, OSError, pygit2.GitError) as fault:
-        warn(f"this has happened, but not everything could follow: {fault}; `modelref-git doctor` says what")

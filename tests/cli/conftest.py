@@ -2,5 +2,6 @@ from __future__ import annotations
 
 from tests.support.files_server import host
 from tests.support.fixtures import empty_world, world
+from tests.support.transports.fixtures import http, httpd, ssh, sshd, transport
 
-__all__ = ["empty_world", "host", "world"]
+__all__ = ["empty_world", "host", "http", "httpd", "ssh", "sshd", "transport", "world"]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from modelref_git.errors import NotFound, Problem
-from modelref_git.operations.check import main_dataset
 from modelref_git.operations.checking.findings import CheckReport, Fault, structural
 from modelref_git.operations.checking.hosts import DEFAULTS, CheckOptions, Hosts
 from modelref_git.operations.checking.records import Judge
@@ -121,7 +120,7 @@ def _surroundings(ctx: Context | None) -> Iterator[Judge]:
     dataset = None
     if ctx is not None:
         with contextlib.suppress(NotFound):  # a Git repository of another kind
-            dataset = main_dataset(ctx)
+            dataset = ctx.dataset()
     if ctx is None or dataset is None:
         yield Judge(DatasetConfig(categories=_shipped_categories()), _shipped_schema)
         return
