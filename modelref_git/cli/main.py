@@ -31,6 +31,7 @@ COMMANDS: Final = {
         "doctor",
         "gc",
         "merge-driver",
+        "diff-driver",
         "completion",
     ),
 }
@@ -40,6 +41,7 @@ _MODULES: Final = {
     "import": "import_records",
     "diff-revs": "diff_revs",
     "merge-driver": "merge_driver",
+    "diff-driver": "diff_driver",
 }
 
 
