@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from tests.docs import commands, rules, verification
+from tests.docs import commands, rules, server, verification
 
-PAGES = {module.PAGE: module.page for module in (commands, rules, verification)}
+PAGES = {module.PAGE: module.page for module in (commands, rules, server, verification)}
 
 
 def main(arguments: Sequence[str]) -> int:
