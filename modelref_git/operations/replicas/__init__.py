@@ -1,0 +1,1 @@
+"""Replicas: read-only followers of a dataset that serve exported files."""
