@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "Audit": ("audit", "verify"),
     "Automate": ("hook",),
     "Share": ("pull", "push"),
+    "Replicate": ("replica",),
     "Administer": (
         "whoami",
         "member",

@@ -1,0 +1,37 @@
+"""The page about replicas: its session is run as it stands, and it names what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from modelref_git.cli.exits import CODES
+from modelref_git.operations.replicas import folder, trouble
+from tests.docs.session import CHECKOUT, Command, commands, play, timeless
+
+PAGE = CHECKOUT / "docs" / "replicas.md"
+
+
+def test_the_session_of_the_page_prints_what_it_shows(tmp_path: Path) -> None:
+    shown = commands(PAGE)
+    found = play([command.line for command in shown], tmp_path)
+    assert [command.line for command in found] == [command.line for command in shown], found[-1].output
+    assert "FAILED" not in found[-1].output
+    assert [_timeless(command) for command in found] == [_timeless(command) for command in shown]
+
+
+def test_everything_that_can_be_wrong_is_on_the_page() -> None:
+    rules = {value for name, value in vars(trouble).items() if name.isupper() and str(value).startswith("replica.")}
+    rows = re.findall(r"^\| `(replica\.\w+)` \| (\d)", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert {rule for rule, _ in rows} == rules
+    assert {int(code) for _, code in rows} <= {0, *CODES.values()}
+
+
+def test_the_folder_is_as_the_page_describes_it() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    for name in (folder.CURRENT, f"{folder.EXPORTS}/", folder.REPOSITORY, folder.STATE, folder.SPARE, folder.LOCK):
+        assert f"\n| `{name}` |" in text
+
+
+def _timeless(command: Command) -> Command:
+    return Command(command.line, re.sub(r"age_seconds\t\d+", "age_seconds\t<age>", timeless(command.output)))
