@@ -23,24 +23,35 @@ Edit = Callable[[dict[str, Any]], dict[str, Any]]
 """Makes of today's record the one that is proposed."""
 
 
-def propose_create(ctx: Context, request: Request, *, supersedes: int | None = None) -> dict[str, Any]:
+def propose_create(
+    ctx: Context, request: Request, *, supersedes: int | None = None, intake: bool = False
+) -> dict[str, Any]:
     """Queue the create of a record; answers its PendingChangeRecord. Raises as :func:`.drafting.draft`.
 
-    *supersedes* is an open change that this one takes the place of.
+    *supersedes* is an open change that this one takes the place of. With *intake* it is pushed as a branch instead, as
+    :func:`.intake_branch.push_branch` says.
     """
-    return _propose_one(ctx, lambda _step, _dataset: replace(request, operation=CREATE), supersedes)
+    return _propose_one(ctx, lambda _step, _dataset: replace(request, operation=CREATE), supersedes, intake)
 
 
-def propose_delete(ctx: Context, request: Request, *, supersedes: int | None = None) -> dict[str, Any]:
+def propose_delete(
+    ctx: Context, request: Request, *, supersedes: int | None = None, intake: bool = False
+) -> dict[str, Any]:
     """Queue the delete of a record; answers its PendingChangeRecord. Raises as :func:`.drafting.draft`.
 
-    *supersedes* is an open change that this one takes the place of.
+    *supersedes* and *intake* are as for :func:`propose_create`.
     """
-    return _propose_one(ctx, lambda _step, _dataset: replace(request, operation=DELETE), supersedes)
+    return _propose_one(ctx, lambda _step, _dataset: replace(request, operation=DELETE), supersedes, intake)
 
 
 def propose_update(
-    ctx: Context, request: Request, *, edit: Edit | None = None, base: str | None = None, supersedes: int | None = None
+    ctx: Context,
+    request: Request,
+    *,
+    edit: Edit | None = None,
+    base: str | None = None,
+    supersedes: int | None = None,
+    intake: bool = False,
 ) -> dict[str, Any]:
     """Queue the update of a record; answers its PendingChangeRecord.
 
@@ -51,6 +62,7 @@ def propose_update(
         base: the revision that the full record was edited from. What it changed since then is merged onto today's
             record; so is a record whose ``metadata.updated_at`` is that of an older state.
         supersedes: an open change that this one takes the place of.
+        intake: push it as a branch instead, as :func:`.intake_branch.push_branch` says.
 
     Raises:
         Conflict: the full record was edited from an older state, and does not merge.
@@ -66,7 +78,7 @@ def propose_update(
             return replace(request, operation=UPDATE, payload=edit(codec.without_remainder(live)))
         return _from_older_state(step, dataset, replace(request, operation=UPDATE), name, live, base)
 
-    return _propose_one(ctx, prepare, supersedes)
+    return _propose_one(ctx, prepare, supersedes, intake)
 
 
 def editing(changes: Sequence[tuple[str, Any]], removals: Sequence[str]) -> Edit:
@@ -197,8 +209,13 @@ def _update_of_today(step: Step, dataset: DatasetTree, request: Request) -> Requ
     return _from_older_state(step, dataset, request, name, _live_record(dataset, request.category, name), None)
 
 
-def enqueue(step: Step, person: Person, drafts: Sequence[Draft]) -> list[int]:
-    """Append the ``enqueue`` event of *drafts*; gives their change ids."""
+def enqueue(
+    step: Step, person: Person, drafts: Sequence[Draft], *, intake: str | None = None, source: str | None = None
+) -> list[int]:
+    """Append the ``enqueue`` event of *drafts*; gives their change ids.
+
+    *intake* is the commit that they were read off, pushed without rights to the queue, and *source* its branch.
+    """
     if not drafts:
         return []
     first = step.queue.header.last_change_id + 1
@@ -212,6 +229,8 @@ def enqueue(step: Step, person: Person, drafts: Sequence[Draft]) -> list[int]:
         change_ids=change_ids,
         proposals=tuple(item.proposal for item in drafts),
         waived=tuple((change_id, rule) for change_id, item in pairs for rule in item.waived),
+        intake=intake,
+        source=source,
     )
     body = [f"- change {n}: {item.proposal.title}" for n, item in pairs[:127]] if len(pairs) > 1 else []
     step.append(event, keeps=[item.proposal.commit for item in drafts], email=person.email, body=body)
@@ -221,8 +240,18 @@ def enqueue(step: Step, person: Person, drafts: Sequence[Draft]) -> list[int]:
 
 
 def _propose_one(
-    ctx: Context, prepare: Callable[[Step, DatasetTree], Request], supersedes: int | None
+    ctx: Context, prepare: Callable[[Step, DatasetTree], Request], supersedes: int | None, intake: bool
 ) -> dict[str, Any]:
+    if intake:
+        from modelref_git.operations.intake_branch import push_branch
+
+        if supersedes is not None:
+            raise UsageFault(
+                "--supersedes closes a change of the queue, and --intake does not touch the queue",
+                hint="leave it out, and say in --note which change this is to replace",
+            )
+        return push_branch(ctx, prepare)
+
     def decide(step: Step) -> dict[str, Any]:
         dataset = step.dataset()
         person = ctx.person(dataset.config)
