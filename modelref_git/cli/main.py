@@ -20,7 +20,7 @@ COMMANDS: Final = {
     "Propose": ("propose", "status", "changes", "show", "diff", "conflicts", "withdraw"),
     "Review": ("review", "approve", "reject", "hold", "unhold", "apply", "revert", "purge"),
     "Audit": ("audit", "verify"),
-    "Automate": ("hook",),
+    "Automate": ("ci", "hook"),
     "Share": ("pull", "push"),
     "Replicate": ("replica",),
     "Administer": (

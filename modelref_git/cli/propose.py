@@ -15,6 +15,7 @@ from modelref_git.cli.settings import settings
 from modelref_git.errors import Invalid, ModelrefError, UsageFault
 
 if TYPE_CHECKING:
+    from modelref_git.operations.context import Context
     from modelref_git.operations.rebase import Side
 
 
@@ -34,6 +35,18 @@ def _supersedes_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--supersedes", type=int, metavar="ID", help=text)(command)
 
 
+def _intake_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    text = "Push a branch for others to admit, which takes no right to the queue. Default: git's modelref.intake."
+    return click.option("--intake/--no-intake", default=None, help=text)(command)
+
+
+def _by_branch(context: Context, intake: bool | None) -> bool:
+    """Whether a proposal becomes a branch: as the option says, else as the clone does."""
+    from modelref_git.operations.intake_branch import is_default
+
+    return is_default(context.store) if intake is None else intake
+
+
 @click.group("propose")
 def command() -> None:
     """Propose changes of records; an approver decides."""
@@ -46,6 +59,7 @@ def command() -> None:
 @_edit_options
 @_note_option
 @_supersedes_option
+@_intake_option
 @allow_option
 @dry_run_option
 @pass_app
@@ -58,6 +72,7 @@ def create(
     texts: tuple[str, ...],
     note: str | None,
     supersedes: int | None,
+    intake: bool | None,
     allow: tuple[str, ...],
     dry_run: bool,
 ) -> None:
@@ -70,7 +85,8 @@ def create(
     payload = _read_record(file) if file is not None else {}
     payload = editing(settings(values, texts), ())(payload)
     request = Request("create", category, name, payload, note, allow)
-    _show(app, propose_create(app.context(dry_run=dry_run), request, supersedes=supersedes), dry_run)
+    context = app.context(dry_run=dry_run)
+    _show(app, propose_create(context, request, supersedes=supersedes, intake=_by_branch(context, intake)), dry_run)
 
 
 @command.command("update")
@@ -83,6 +99,7 @@ def create(
 @click.option("--base", metavar="REV", help="The revision that FILE was edited from.")
 @_note_option
 @_supersedes_option
+@_intake_option
 @allow_option
 @dry_run_option
 @pass_app
@@ -98,6 +115,7 @@ def update(
     base: str | None,
     note: str | None,
     supersedes: int | None,
+    intake: bool | None,
     allow: tuple[str, ...],
     dry_run: bool,
 ) -> None:
@@ -111,13 +129,14 @@ def update(
     if base is not None and file is None:
         raise UsageFault("--base goes with a FILE")
     context = app.context(dry_run=dry_run)
+    by_branch = _by_branch(context, intake)
     request = Request("update", category, name, None, note, allow)
     if edits:
         edit = editing(settings(values, texts), removals)
-        answer = propose_update(context, request, edit=edit, supersedes=supersedes)
+        answer = propose_update(context, request, edit=edit, supersedes=supersedes, intake=by_branch)
     elif file is not None:
         request = Request("update", category, name, _read_record(file), note, allow)
-        answer = propose_update(context, request, base=base, supersedes=supersedes)
+        answer = propose_update(context, request, base=base, supersedes=supersedes, intake=by_branch)
     else:
         before = render.to_json(current_record(context, category, name))
         after = click.edit(before, extension=".json")
@@ -126,7 +145,7 @@ def update(
             app.talk("nothing was changed in the editor, so nothing is proposed")
             return
         answer = _from_editor(after, lambda payload: propose_update(
-            context, Request("update", category, name, payload, note, allow), supersedes=supersedes
+            context, Request("update", category, name, payload, note, allow), supersedes=supersedes, intake=by_branch
         ))  # fmt: skip
     _show(app, answer, dry_run)
 
@@ -136,15 +155,25 @@ def update(
 @click.argument("name")
 @_note_option
 @_supersedes_option
+@_intake_option
 @dry_run_option
 @pass_app
-def delete(app: App, category: str, name: str, note: str | None, supersedes: int | None, dry_run: bool) -> None:
+def delete(
+    app: App,
+    category: str,
+    name: str,
+    note: str | None,
+    supersedes: int | None,
+    intake: bool | None,
+    dry_run: bool,
+) -> None:
     """Propose to take a record out of the dataset."""
     from modelref_git.operations.drafting import Request
     from modelref_git.operations.propose import propose_delete
 
     request = Request("delete", category, name, None, note)
-    _show(app, propose_delete(app.context(dry_run=dry_run), request, supersedes=supersedes), dry_run)
+    context = app.context(dry_run=dry_run)
+    _show(app, propose_delete(context, request, supersedes=supersedes, intake=_by_branch(context, intake)), dry_run)
 
 
 @command.command("rebase")
@@ -213,12 +242,22 @@ def _bulk_text(answer: dict[str, Any]) -> str:
 def _show(app: App, answer: dict[str, Any], dry_run: bool) -> None:
     from modelref_git.operations.answers import PROVISIONAL
 
+    if "intake" in answer:
+        app.show(answer, _branch_line, dry_run=dry_run)
+        if not dry_run:
+            app.talk("next: open a pull request of it, or wait until it is admitted; then it gets its number")
+        return
     app.show(answer, lambda row: render.change_line(row) + "\n", dry_run=dry_run)
     number = answer["change_id"]
     if PROVISIONAL in answer and not dry_run:
         app.talk(f"next: `modelref-git push` sends it and tells its number; {number} is provisional")
     elif not dry_run:
         app.talk(f"next: `modelref-git diff {number}`; an approver: `modelref-git approve {number} --title T`")
+
+
+def _branch_line(answer: dict[str, Any]) -> str:
+    what = f"{answer['operation']} {answer['category']} {render.plain(answer['model_name'])}"
+    return f"{what}: branch {answer['intake'].removeprefix('refs/heads/')} at {answer['remote']}\n"
 
 
 def _read_record(file: str) -> dict[str, Any]:

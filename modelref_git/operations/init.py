@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from modelref_git import workflows
 from modelref_git.errors import Conflict, NotFound, UsageFault
 from modelref_git.proposals import config_edit, trailers
 from modelref_git.proposals.actors import APPROVER, REQUESTOR, Actor, Member
@@ -27,6 +28,7 @@ def init_repository(
     *,
     bare: bool = False,
     empty: bool = False,
+    with_ci: bool = False,
     owner: str | None = None,
     email: str | None = None,
     dry_run: bool = False,
@@ -39,6 +41,7 @@ def init_repository(
         path: a folder; it is made if it is not there, and becomes a Git repository if it is none.
         bare: without a work tree.
         empty: without the starter dataset.
+        with_ci: with the workflows that a CI of GitHub's kind runs for it.
         owner: the first approver, ``name#id``; git's ``user.name`` with the id 1 unless given.
         email: the owner's; git's ``user.email`` unless given.
         dry_run: only say what would be done.
@@ -55,11 +58,13 @@ def init_repository(
     if dry_run:
         with tempfile.TemporaryDirectory() as scratch:
             there = Path(scratch) / "dataset"
-            answer = init_repository(there, bare=bare, empty=empty, owner=owner, email=email, clock=clock)
+            answer = init_repository(
+                there, bare=bare, empty=empty, with_ci=with_ci, owner=owner, email=email, clock=clock
+            )
         return {**answer, "path": str(path.absolute())}
     store = existing or GitStore.create(path, bare=bare)
     drivers.set_drivers(store)
-    files = dict(_files(member, empty=empty))
+    files = dict(_files(member, empty=empty, with_ci=with_ci))
 
     def decide(step: Step) -> dict[str, Any]:
         if step.start is not None:
@@ -115,12 +120,14 @@ def _owner(store: GitStore | None, owner: str | None, email: str | None) -> Memb
     return Member(actor.id, actor.name, (address,) if address else (), (), (REQUESTOR, APPROVER))
 
 
-def _files(owner: Member, *, empty: bool) -> list[tuple[str, bytes]]:
+def _files(owner: Member, *, empty: bool, with_ci: bool) -> list[tuple[str, bytes]]:
     schemas = {name: layout.schema_path(name) for name in CATEGORIES}
     # Those that refuse. What the file does not name follows the program, which learns as mistakes are made.
     rules = {rule.id: rule.severity for rule in catalogue.RULES if rule.severity == "error"}
     files = [(layout.CONFIG, config_edit.initial(owner, schemas, rules)), (layout.ATTRIBUTES, ATTRIBUTES)]
     files += [(where, shipped.schema_bytes(name) or b"") for name, where in schemas.items()]
+    if with_ci:
+        files += workflows.github_files()
     if not empty:
         files += list(shipped.starter_files())
     return files

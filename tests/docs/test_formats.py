@@ -167,6 +167,13 @@ def _go_every_way(world: World, record: dict[str, Any]) -> None:
         step.append(Event("hold", Actor.parse(ARTHUR), 0, 0, change_ids=(int(two),), reason="R"))
 
     world.context().write(attested)
+    blob = world.git("hash-object", "-w", "--stdin", stdin=b'{"name": "e", "config": {"download": []}}').strip()
+    world.git("read-tree", "main")
+    world.git("update-index", "--add", "--cacheinfo", f"100644,{blob},dataset/gfpgan/e.json")
+    tree = world.git("write-tree").strip()
+    branch = world.git(*who, "commit-tree", tree, "-p", "main", "-m", "x").strip()
+    world.git("update-ref", "refs/heads/intake/x", branch)
+    world.run("ci", "intake", actor=ARTHUR).ok()
 
 
 def _leave_a_member_behind(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 from modelref_git.cli.exits import CODES
 from tests.docs.session import CHECKOUT, Command, commands, play, timeless
 
-PEOPLE = ("contributor", "approver", "owner")
+PEOPLE = ("contributor", "approver", "owner", "outsider")
 
 
 def _page(who: str) -> Path:
