@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,3 +83,12 @@ def timeless(text: str) -> str:
     text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
     # An abbreviated id stands first in its line, behind the drawing of a graph; git makes it longer where it must.
     return re.sub(r"^([ *|\\/]*)[0-9a-f]{7,10}(?= )", r"\1<oid>", text, flags=re.MULTILINE)
+
+
+def check_page(page: Path, folder: Path, clean: Callable[[str], str] = timeless) -> None:
+    """Run the sessions of *page* in *folder*: each command prints what is shown, but for what *clean* takes away."""
+    shown = commands(page)
+    found = play([command.line for command in shown], folder)
+    assert [command.line for command in found] == [command.line for command in shown], found[-1].output
+    assert "FAILED" not in found[-1].output
+    assert [(one.line, clean(one.output)) for one in found] == [(one.line, clean(one.output)) for one in shown]

@@ -7,17 +7,13 @@ from pathlib import Path
 
 from modelref_git.cli.exits import CODES
 from modelref_git.store import drivers
-from tests.docs.session import CHECKOUT, Command, commands, play, timeless
+from tests.docs.session import CHECKOUT, check_page
 
 PAGE = CHECKOUT / "docs" / "plain-git.md"
 
 
 def test_the_session_of_the_page_prints_what_it_shows(tmp_path: Path) -> None:
-    shown = commands(PAGE)
-    found = play([command.line for command in shown], tmp_path)
-    assert [command.line for command in found] == [command.line for command in shown], found[-1].output
-    assert "FAILED" not in found[-1].output
-    assert [_timeless(command) for command in found] == [_timeless(command) for command in shown]
+    check_page(PAGE, tmp_path)
 
 
 def test_the_page_names_every_setting_and_exit_codes_that_there_are() -> None:
@@ -27,7 +23,3 @@ def test_the_page_names_every_setting_and_exit_codes_that_there_are() -> None:
     codes = {int(code) for code in re.findall(r"^\| `.*? \| (\d) \|", text, re.MULTILINE)}
     assert codes == {2, 3, 4, 7}
     assert codes <= set(CODES.values())
-
-
-def _timeless(command: Command) -> Command:
-    return Command(command.line, timeless(command.output))

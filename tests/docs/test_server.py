@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.server import PAGE, page
-from tests.docs.session import Command, blocks, commands, play, timeless
+from tests.docs.session import blocks, check_page
 from tests.support import server as yards
 from tests.support.server import Server
 from tests.support.transports.fixtures import http, httpd, ssh, sshd
@@ -36,13 +36,7 @@ def server(tmp_path: Path) -> Server:
 
 
 def test_the_session_of_the_page_prints_what_it_shows(tmp_path: Path) -> None:
-    shown = commands(PAGE)
-    found = play([command.line for command in shown], tmp_path)
-    assert [_timeless(command) for command in found] == [_timeless(command) for command in shown]
-
-
-def _timeless(command: Command) -> Command:
-    return Command(command.line, timeless(command.output))
+    check_page(PAGE, tmp_path)
 
 
 def test_the_table_of_rules_is_made_from_the_rules() -> None:
