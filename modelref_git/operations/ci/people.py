@@ -73,7 +73,8 @@ def act_for(ctx: Context, login: str | None, mapping: str, service: str | None =
         ctx: a way in; one that says already who acts keeps that.
         login: of whoever started the run; ``None`` where no host says it.
         mapping: as for `member_of_login`.
-        service: the id of the service; `SERVICE_ID` unless given, and none where there is no such service.
+        service: the id of the service; `SERVICE_ID` unless given, and none where there is no such service, or where no
+            host started the run: whoever types the command writes their own events.
 
     Raises:
         Invalid, Forbidden: as `member_of_login`.
@@ -82,7 +83,7 @@ def act_for(ctx: Context, login: str | None, mapping: str, service: str | None =
     config = ctx.view().dataset().config
     if ctx.claim is None and login is not None:
         ctx.claim = member_of_login(config, login, mapping)
-    if service is None:
+    if service is None and login is not None:
         found = config.member(SERVICE_ID)
         service = SERVICE_ID if found is not None and found.is_service else None
     ctx.service = service

@@ -78,6 +78,12 @@ def test_an_actor_who_is_named_comes_before_the_login(world: World) -> None:
     assert (ctx.claim, ctx.service) == ("arthur#3", "ci")
 
 
+def test_whoever_types_the_command_writes_their_own_events(world: World) -> None:
+    ctx = world.context("arthur#3")
+    act_for(ctx, None, "")
+    assert (ctx.claim, ctx.service) == ("arthur#3", None)
+
+
 def test_without_a_service_member_nobody_attests(tmp_path: Path) -> None:
     ctx = World.make(tmp_path / "plain").context(None)
     act_for(ctx, "arthur", "arthur=3")
