@@ -17,11 +17,17 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
-WAIT = 240.0
-"""Seconds that an installation of sshd may take."""
+WAIT = 120.0
+"""Seconds that a step of an installation of sshd may take."""
+
+FAILED = Path(tempfile.gettempdir(), "modelref-tests-sshd.failed")
+"""Why the last installation failed: the other workers of these tests do not try again."""
+FAILED_FOR = 900.0
+"""Seconds for which that is believed."""
 
 
 class NoSshd(Exception):
@@ -41,15 +47,29 @@ def find_sshd() -> str:
         with Path(tempfile.gettempdir(), "modelref-tests-sshd.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # each worker of the tests comes along here
             if _sshd() is None or shutil.which("ssh") is None:
-                _install()
+                _install_once()
         found = _sshd()
     if found is None:
         raise NoSshd("openssh-server is installed, and brought no sshd")
     if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(
-            mode=0o755, parents=True, exist_ok=True
-        )  # root's sshd wants a folder to lock itself into
+        # Root's sshd wants a folder to lock itself into.
+        Path("/run/sshd").mkdir(mode=0o755, parents=True, exist_ok=True)
     return found
+
+
+def _install_once() -> None:
+    """Install OpenSSH, unless that has just failed.
+
+    Raises:
+        NoSshd: it is not possible.
+    """
+    if FAILED.is_file() and time.time() - FAILED.stat().st_mtime < FAILED_FOR:
+        raise NoSshd(FAILED.read_text())
+    try:
+        _install()
+    except NoSshd as error:
+        FAILED.write_text(str(error))
+        raise
 
 
 def _sshd() -> str | None:
