@@ -6,7 +6,7 @@ The queue's part is folded from its events, the dataset's is read off the histor
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final
 
 from modelref_git.errors import NotFound
@@ -14,7 +14,7 @@ from modelref_git.operations.answers import payload
 from modelref_git.operations.audit_events import read_event
 from modelref_git.operations.context import Context
 from modelref_git.proposals.audit import DOMAIN, AuditFold, BatchStory
-from modelref_git.proposals.events import APPLY, DELETE, UPDATE
+from modelref_git.proposals.events import APPLY, BATCH_SPLIT, DELETE, UPDATE
 from modelref_git.proposals.header import APPLIED, PENDING, POLICY
 from modelref_git.proposals.queue import Change
 from modelref_git.records import codec
@@ -57,7 +57,7 @@ def audit_batches(ctx: Context, *, cursor: int | None = None, limit: int = 50) -
     with Index(view) as index:
         numbers = index.batches(cursor, limit + 1)
         page, more = numbers[:limit], len(numbers) > limit
-        fold = _fold(view, index, index.members(page), page)
+        fold = _fold_of_batches(view, index, page)
     return {
         "domain": DOMAIN,
         "batches": [fold.batches[number].as_json() for number in page],
@@ -146,8 +146,20 @@ def _fold(view: View, index: Index, changes: Collection[int], batches: Collectio
     return fold
 
 
+def _fold_of_batches(view: View, index: Index, batches: Iterable[int]) -> AuditFold:
+    """The story of *batches*, and of those that they were split off: title and first approver come from there."""
+    known: set[int] = set()
+    new = set(batches)
+    while new:
+        known |= new
+        rows = [row for number in new for row in index.events(batch_id=number, actions=(BATCH_SPLIT,))]
+        splits = [read_event(view, commit) for _, commit in rows]
+        new = {split.batch_id for split in splits if split.new_batch_id in new and split.batch_id is not None} - known
+    return _fold(view, index, index.members(known), known)
+
+
 def _story(view: View, index: Index, batch_id: int) -> tuple[AuditFold, BatchStory]:
-    fold = _fold(view, index, index.members([batch_id]), [batch_id])
+    fold = _fold_of_batches(view, index, [batch_id])
     if batch_id not in fold.batches:
         last = view.queue.header.last_batch_id
         raise NotFound(f"there is no batch {batch_id}", hint=f"the newest batch is {last}" if last else None)

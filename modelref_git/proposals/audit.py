@@ -175,7 +175,7 @@ class AuditFold:
 
     Args:
         wanted: the changes that are looked at; all unless given. A batch's story is right once all that were ever in
-            it are.
+            it are, and in the batches that it was split off.
     """
 
     def __init__(self, wanted: Container[int] | None = None) -> None:

@@ -14,7 +14,7 @@ from tests.cli.shapes import (
     MODEL_NET_CHANGE_FIELDS,
     NET_CHANGES_FIELDS,
 )
-from tests.support.world import ARTHUR, CAROL, World, clip
+from tests.support.world import ARTHUR, CAROL, OWNER, World, clip
 
 
 def audit(world: World, *words: str) -> Any:
@@ -171,6 +171,20 @@ def test_the_net_change_of_a_policy_batch_is_the_configuration(world: World) -> 
     (row,) = audit(world, "net-changes", "2")["model_changes"]
     assert (row["category"], row["model_name"], row["net_operation"]) == ("policy", "modelref.toml", "modified")
     assert [diff["field_path"] for diff in row["field_diffs"]] == ["members"]
+
+
+def test_a_batch_that_was_split_off_was_opened_by_whoever_opened_the_one_before(world: World) -> None:
+    first, second = world.create("clip", "a", clip("a")), world.create("clip", "b", clip("b"))
+    batch = world.approve(first, title="one")
+    world.clock.tick(60)
+    assert world.approve(second, title="two", actor=OWNER) == batch
+    world.run("apply", str(first), actor=ARTHUR).ok()
+    before, after = (world.run("audit", "batch", str(number)).ok().json for number in (batch, batch + 1))
+    opened = ("approved_by", "approved_at", "batch_title")
+    assert [after[key] for key in opened] == [before[key] for key in opened]
+    assert after["approved_by"] == "3"
+    (row, _) = world.run("audit", "batches", "--limit", "2").ok().json["batches"]
+    assert [row[key] for key in opened] == [after[key] for key in opened]
 
 
 def test_a_split_is_told_of_by_both_batches_and_by_the_change_that_moved(world: World) -> None:

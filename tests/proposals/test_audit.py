@@ -305,12 +305,16 @@ def test_a_fold_of_some_changes_tells_of_them_what_the_whole_fold_tells(steps: l
     for event in told:
         whole.add(event)
     for number, batch in whole.batches.items():
-        # All that were ever in the batch, as the index finds them.
-        wanted = {c for event in told if event.batch_id == number for c in event.change_ids}
-        wanted |= {c for event in told if event.new_batch_id == number for c in event.reassigned}
+        # All that were ever in the batch, or in one that it was split off, as the index finds them.
+        line = {number}
+        for event in reversed(told):
+            if event.new_batch_id in line and event.batch_id is not None:
+                line.add(event.batch_id)
+        wanted = {c for event in told if event.batch_id in line for c in event.change_ids}
+        wanted |= {c for event in told if event.new_batch_id in line for c in event.reassigned}
         part = AuditFold(wanted)
         for event in told:
-            if event.batch_id == number or event.new_batch_id == number or wanted & {
+            if event.batch_id in line or event.new_batch_id in line or wanted & {
                 *event.change_ids, *event.reassigned, *event.returned
             }:  # fmt: skip
                 part.add(event)
