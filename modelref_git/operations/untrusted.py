@@ -128,8 +128,8 @@ class _BoundedReader:
         return kind, payload
 
     def add(self, kind: str, payload: bytes) -> str:
-        """Nothing is made here."""
-        raise NotImplementedError(f"a {kind} of {len(payload)} bytes")
+        """Nothing is made while strangers' trees are read."""
+        raise AssertionError(f"a {kind} of {len(payload)} bytes was to be made")
 
 
 class _Looking:
