@@ -243,7 +243,9 @@ def _show(app: App, answer: dict[str, Any], dry_run: bool) -> None:
     from modelref_git.operations.answers import PROVISIONAL
 
     if "intake" in answer:
-        app.show(answer, _branch_line, dry_run=dry_run)
+        # Scripts get the two members of the contract; people, what and where.
+        wire = {key: answer[key] for key in ("intake", "change_id")}
+        app.show(wire if app.json else answer, _branch_line, dry_run=dry_run)
         if not dry_run:
             app.talk("next: open a pull request of it, or wait until it is admitted; then it gets its number")
         return
