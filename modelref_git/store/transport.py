@@ -275,6 +275,8 @@ def _stop(process: subprocess.Popen[bytes], *, with_others: bool) -> None:
 
 def failure(what: str, told: str) -> RemoteFailure:
     """What git *told*, as the error that it means."""
+    if not told.strip():  # it was ended by a pipe that nobody reads any more
+        return Unreachable("the remote broke off, and git said nothing of it", hint="run the command again")
     rows = told.splitlines()
     lines = (row.removeprefix("remote: ").strip() for row in rows)
     text = "; ".join([line for line in dict.fromkeys(lines) if line and not _NOISE.match(line)][:6])

@@ -706,7 +706,7 @@ SAID = {
     "fatal: unable to access 'https://h.example/': server certificate verification failed. CAfile: none": Unreachable,
     "fatal: the receiving end does not support --atomic push\nfatal: the remote end hung up unexpectedly": NotAtomic,
     "fatal: something new": RemoteFailure,
-    "": RemoteFailure,
+    "": Unreachable,
 }
 
 
@@ -725,3 +725,9 @@ def test_whatever_git_says_is_a_fault_of_the_remote(told: str) -> None:
 def test_a_message_does_not_repeat_itself_and_leaves_out_what_says_nothing() -> None:
     told = "From somewhere\nhint: a\nremote: one\nremote: one\nfatal: two\nhint: b"
     assert git_transport.failure("git fetch", told).message == "git fetch failed: one; fatal: two"
+
+
+def test_git_that_ends_without_a_word_was_broken_off() -> None:
+    fault = git_transport.failure("git push", " \n")
+    assert isinstance(fault, Unreachable)
+    assert "broke off" in fault.message
