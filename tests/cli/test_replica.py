@@ -14,20 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.calls import CHECKOUT, Answer, call
-from tests.support.replicas import MEMBERS, Followed, copied, read_clip, rewind
+from tests.support.replicas import MEMBERS, Followed, followed, read_clip, rewind, template
 
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Followed:
-    followed = Followed.make(tmp_path_factory.mktemp("followed"))
-    followed.add("A")
-    followed.sync()
-    return followed
-
-
-@pytest.fixture
-def followed(template: Followed, tmp_path: Path) -> Followed:
-    return copied(template, tmp_path / "place")
+__all__ = ["followed", "template"]
 
 
 def run(followed: Followed, *words: str) -> Answer:

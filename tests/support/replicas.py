@@ -173,3 +173,17 @@ def cut_off(place: Path, patch: pytest.MonkeyPatch, count: int) -> None:
         "os._exit(0 if left else 1)\n"
     )
     fake_ssh(place, patch, [f'exec {sys.executable} -SE {relay} "$command"'])
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Followed:
+    followed = Followed.make(tmp_path_factory.mktemp("followed"))
+    followed.add("A")
+    followed.sync()
+    return followed
+
+
+@pytest.fixture
+def followed(template: Followed, tmp_path: Path) -> Followed:
+    """A replica that serves the record ``A`` of ``clip``."""
+    return copied(template, tmp_path / "place")
