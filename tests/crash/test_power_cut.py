@@ -307,11 +307,12 @@ def _cut_at(scenario: Scenario, world: World, path: Path, number: int, before: S
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_a_power_cut_at_any_write_leaves_the_repository_before_or_after(scenario: Scenario, tmp_path: Path) -> None:
-    assert cut_everywhere(scenario, tmp_path, every=scenario.every) > 15
+    # At some of them here; the long test has them all.
+    assert cut_everywhere(scenario, tmp_path, every=4 * scenario.every) > 15
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("scenario", [item for item in SCENARIOS if item.every > 1], ids=lambda item: item.name)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda item: item.name)
 def test_a_power_cut_at_really_any_write(scenario: Scenario, tmp_path: Path) -> None:
     assert cut_everywhere(scenario, tmp_path, every=1) > 15
 

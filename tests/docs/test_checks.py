@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from modelref_git.cli.exits import CODES
 from modelref_git.proposals.config import DatasetConfig
 from modelref_git.records.quality.catalogue import BY_ID
@@ -13,6 +15,7 @@ from tests.docs.session import CHECKOUT, commands, play
 PAGE = CHECKOUT / "docs" / "checks.md"
 
 
+@pytest.mark.long
 def test_the_session_of_the_page_prints_what_it_shows(tmp_path: Path) -> None:
     shown = commands(PAGE)
     assert play([command.line for command in shown], tmp_path) == shown

@@ -24,6 +24,7 @@ from tests.support.world import World, clip
 CI, HOSTS = (CHECKOUT / "docs" / name for name in ("ci.md", "hosts.md"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", [CI, HOSTS], ids=["ci", "hosts"])
 def test_the_session_of_the_page_prints_what_it_shows(page: Path, tmp_path: Path) -> None:
     check_page(page, tmp_path)

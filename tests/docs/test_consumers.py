@@ -42,6 +42,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
+@pytest.mark.long
 def test_the_sessions_print_what_they_show(settings: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands and Python by turns: what comes before the second session of Python is run before it."""
     shown = commands(PAGE)

@@ -13,6 +13,7 @@ from tests.support.upstream import Upstream
 PAGE = CHECKOUT / "docs" / "moving-in.md"
 
 
+@pytest.mark.long
 def test_its_commands_bring_everything_in_and_the_same_bytes_out(
     real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

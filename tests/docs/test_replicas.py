@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from modelref_git.cli.exits import CODES
 from modelref_git.operations.replicas import folder, trouble
 from tests.docs.session import CHECKOUT, check_page, timeless
@@ -12,6 +14,7 @@ from tests.docs.session import CHECKOUT, check_page, timeless
 PAGE = CHECKOUT / "docs" / "replicas.md"
 
 
+@pytest.mark.long
 def test_the_session_of_the_page_prints_what_it_shows(tmp_path: Path) -> None:
     check_page(PAGE, tmp_path, _timeless)
 

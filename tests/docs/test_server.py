@@ -35,6 +35,7 @@ def server(tmp_path: Path) -> Server:
     return found
 
 
+@pytest.mark.long
 def test_the_session_of_the_page_prints_what_it_shows(tmp_path: Path) -> None:
     check_page(PAGE, tmp_path)
 

@@ -16,6 +16,7 @@ def _page(who: str) -> Path:
     return CHECKOUT / "docs" / f"workflow-{who}.md"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("who", PEOPLE)
 def test_the_session_of_the_page_prints_what_it_shows(who: str, tmp_path: Path) -> None:
     check_page(_page(who), tmp_path)

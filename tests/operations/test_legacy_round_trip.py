@@ -54,7 +54,11 @@ EDITS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("category", CATEGORIES)
+QUICK_FIRST = [pytest.param(name, marks=pytest.mark.long if name == IMAGE else ()) for name in CATEGORIES]
+"""The categories; the one with hundreds of records takes its time."""
+
+
+@pytest.mark.parametrize("category", QUICK_FIRST)
 @pytest.mark.parametrize("edit", EDITS)
 def test_an_edit_of_any_real_record_changes_nothing_outside_its_entry(
     real_data: Path, category: str, edit: str
@@ -74,7 +78,7 @@ def test_an_edit_of_any_real_record_changes_nothing_outside_its_entry(
         )
 
 
-@pytest.mark.parametrize("category", CATEGORIES)
+@pytest.mark.parametrize("category", QUICK_FIRST)
 def test_an_edited_description_is_one_changed_line(real_data: Path, category: str) -> None:
     data = real_file(real_data, category)
     records, profile = read(category, data)
@@ -88,7 +92,7 @@ def test_an_edited_description_is_one_changed_line(real_data: Path, category: st
         assert lines == [*gone, told], key
 
 
-@pytest.mark.parametrize("category", CATEGORIES)
+@pytest.mark.parametrize("category", QUICK_FIRST)
 def test_a_deleted_record_takes_its_lines_with_it_and_at_most_a_comma(real_data: Path, category: str) -> None:
     data = real_file(real_data, category)
     records, profile = read(category, data)
@@ -107,7 +111,7 @@ def test_a_deleted_record_takes_its_lines_with_it_and_at_most_a_comma(real_data:
         assert new == "".join(kept)
 
 
-@pytest.mark.parametrize("category", CATEGORIES)
+@pytest.mark.parametrize("category", QUICK_FIRST)
 def test_a_created_record_stands_behind_the_others_in_the_layout_of_the_file(real_data: Path, category: str) -> None:
     data = real_file(real_data, category)
     records, profile = read(category, data)

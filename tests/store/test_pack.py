@@ -135,6 +135,7 @@ def test_an_old_handle_can_write_and_follow_history_after_a_join(tmp_path: Path)
     fsck(store.git_dir)
 
 
+@pytest.mark.long
 def test_packs_are_copied_a_number_of_times_that_grows_slowly(tmp_path: Path) -> None:
     store = bare(tmp_path / "r.git")
     payloads = [b"%06d" % number * 50 for number in range(600)]

@@ -40,7 +40,7 @@ RECORDS = st.dictionaries(FIELDS, VALUES, max_size=8) | st.builds(
 NAMES = st.text(max_size=12) | TEXTS
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(
     category=st.sampled_from([*CATEGORIES, "mine"]),
     key=NAMES,
