@@ -63,6 +63,10 @@ class Conflict(ModelrefError):
     code = "conflict"
 
 
+class Busy(Conflict):
+    """Other writers kept this one from its turn for too long; nothing was changed."""
+
+
 class Invalid(ModelrefError):
     """A record or file does not validate; ``details`` has one entry a fault."""
 
@@ -89,6 +93,10 @@ class WrongState(ModelrefError):
     """The change or batch is not in the state that the step needs."""
 
     code = "state"
+
+
+class KeyReused(WrongState):
+    """A client named two different requests by one key."""
 
 
 class RemoteFailure(ModelrefError):

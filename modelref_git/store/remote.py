@@ -58,13 +58,13 @@ class Remote:
         """The remote's ``main``, as it was last seen."""
         return self.store.refs.read(self.store.counted(layout.MAIN))
 
-    def heard_lately(self) -> bool:
-        """Whether the remote answered only just now, so that what is there may well be its newest state."""
+    def heard_lately(self, within: float = FRESH_SECONDS) -> bool:
+        """Whether the remote answered in the last *within* seconds: what is there may well be its newest state."""
         try:
             heard = (self.store.local_dir / _HEARD).stat().st_mtime
         except OSError:
             return False
-        return 0 <= time.time() - heard < FRESH_SECONDS
+        return 0 <= time.time() - heard < within
 
     def fetch(self, *, everything: bool = False) -> bool:
         """Bring what the log needs, or every branch; gives whether ``queue`` or ``main`` was not as last seen.

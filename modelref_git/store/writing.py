@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from modelref_git.errors import Conflict, ModelrefError, WrongState
+from modelref_git.errors import Busy, ModelrefError, WrongState
 from modelref_git.store import log
 from modelref_git.store.git import GitStore
 from modelref_git.store.lock import writer_lock
@@ -38,6 +38,7 @@ def write(
     new: bool = False,
     warn: Callable[[str], None] = lambda _: None,
     progress: Callable[[str], None] | None = None,
+    wait: float | None = None,
 ) -> _T:
     """Run one step: *decide* reads and appends events, or refuses by raising; then everything is written.
 
@@ -52,10 +53,11 @@ def write(
         new: the repository has no queue log yet.
         warn: told what could not be brought along after the step had happened.
         progress: told how far a transfer is, in a clone.
+        wait: seconds to wait for other writers of this machine at most; for as long as it takes unless given.
 
     Raises:
         NotFound: it is no dataset repository.
-        Conflict: other writers were first too often.
+        Busy: other writers were first too often, or for too long.
         RemoteFailure: the remote of a clone did not answer, or refused.
         ModelrefError: whatever *decide* refuses with.
     """
@@ -63,7 +65,7 @@ def write(
 
     warn = once(warn)
     tried: dict[str, tuple[_T, list[str]]] = {}
-    with nullcontext() if dry_run else writer_lock(store.lock_path):
+    with nullcontext() if dry_run else writer_lock(store.lock_path, wait=wait):
         place = publishing.place_of(store, warn, dry_run=dry_run, progress=progress)
         for number in range(_TRIES):
             _wait(number, 0.2 if store.remote is None else 2.0)
@@ -96,7 +98,7 @@ def write(
             for warning in step.warnings:
                 warn(warning)
             return answer
-    raise Conflict(
+    raise Busy(
         f"other writers were first {_TRIES} times in a row; nothing was changed",
         hint="run the command again",
     )

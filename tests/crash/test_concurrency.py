@@ -37,7 +37,7 @@ def world(tmp_path: Path) -> World:
 @pytest.fixture
 def lockless(monkeypatch: pytest.MonkeyPatch) -> None:
     """No writer waits for another: the compare and swap alone decides."""
-    monkeypatch.setattr(writing, "writer_lock", lambda _path: contextlib.nullcontext())
+    monkeypatch.setattr(writing, "writer_lock", lambda _path, **_wait: contextlib.nullcontext())
 
 
 def at_once(world: World, processes: int, each: int, *words: str) -> None:

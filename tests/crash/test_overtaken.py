@@ -30,7 +30,7 @@ THING = "thing"
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(writing, "writer_lock", lambda _path: contextlib.nullcontext())
+    monkeypatch.setattr(writing, "writer_lock", lambda _path, **_wait: contextlib.nullcontext())
     made = World.make(tmp_path / "r.git", bare=True, empty=True)
     made.add_category(THING)
     return made

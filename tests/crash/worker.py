@@ -20,7 +20,7 @@ from modelref_git.operations.context import Context
 from modelref_git.operations.drafting import Request
 from modelref_git.operations.propose import propose_create
 from modelref_git.operations.review import Pick, review_changes
-from modelref_git.store import log
+from modelref_git.store import writing
 
 
 def told(action: str, *change_ids: int) -> None:
@@ -83,7 +83,7 @@ def main() -> int:
     parser.add_argument("--wait", type=Path, help="begin when this file is there")
     options = parser.parse_args()
     if options.no_lock:
-        vars(log)["writer_lock"] = lambda _path: nullcontext()
+        vars(writing)["writer_lock"] = lambda _path, **_wait: nullcontext()
     asking, ctx = (Context.open(options.path, claim=claim) for claim in (REQUESTOR, APPROVER))
     while options.wait is not None and not options.wait.exists():
         pass

@@ -708,7 +708,7 @@ def _matched(wanted: dict[str, Record], found: dict[str, Record]) -> dict[str, R
 def _no_lock() -> Any:
     """No writer waits for another: the compare and swap alone decides."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writing, "writer_lock", lambda _path: contextlib.nullcontext())
+        patch.setattr(writing, "writer_lock", lambda _path, **_wait: contextlib.nullcontext())
         patch.setattr(writing.clock_module, "sleep", lambda _seconds: None)
         yield
 

@@ -5,6 +5,9 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+
+from modelref_git.errors import Busy
 from modelref_git.store import lock
 from modelref_git.store.lock import writer_lock
 
@@ -54,3 +57,31 @@ def test_a_step_that_fails_lets_go(tmp_path: Path) -> None:
                 raise KeyboardInterrupt
         except KeyboardInterrupt:
             pass
+
+
+def test_who_waits_for_a_while_is_told_that_others_are_busy(tmp_path: Path) -> None:
+    with (
+        writer_lock(tmp_path / "lock"),
+        pytest.raises(Busy, match="nothing was changed"),
+        writer_lock(tmp_path / "lock", wait=0.02),
+    ):
+        raise AssertionError("two writers at once")
+
+
+def test_who_waits_for_a_while_has_the_lock_when_it_is_let_go(tmp_path: Path) -> None:
+    taken, order = threading.Event(), []
+
+    def hold() -> None:
+        with writer_lock(tmp_path / "lock"):
+            taken.set()
+            waits.wait(0.05)
+            order.append("first")
+
+    waits = threading.Event()
+    thread = threading.Thread(target=hold)
+    thread.start()
+    taken.wait()
+    with writer_lock(tmp_path / "lock", wait=30):
+        order.append("second")
+    thread.join()
+    assert order == ["first", "second"]
