@@ -32,7 +32,10 @@ def show(app: App, revision: str | None) -> None:
 @dry_run_option
 @pass_app
 def set_command(app: App, settings: tuple[str, ...], dry_run: bool) -> None:
-    """Set lines of [policy], such as approvals=2, and severities of rules, such as rules.address.page=error."""
+    """Set lines of [policy], such as approvals=2, and severities of rules, such as rules.address.page=error.
+
+    flag_roles.moderator='["approver"]' says which roles the login service's moderators have here.
+    """
     from modelref_git.operations.policy_settings import set_policy
 
     pairs = []

@@ -10,7 +10,7 @@ from modelref_git.errors import Invalid, Problem, WrongState
 from modelref_git.operations.administrative import append_administrative
 from modelref_git.operations.context import Context, Person
 from modelref_git.operations.drafting import canonical_bytes
-from modelref_git.operations.judging import facts_finder, refuse, require_administrator
+from modelref_git.operations.judging import approval_of, case_of, facts_finder, refuse, require_administrator
 from modelref_git.operations.policy_checks import check_policy_change
 from modelref_git.operations.rebuilding import open_batch
 from modelref_git.operations.wording import check_reason
@@ -20,7 +20,6 @@ from modelref_git.proposals.config import DatasetConfig
 from modelref_git.proposals.events import ADOPT, APPROVE, CREATE, DELETE, DISOWN, UPDATE, Event, Proposal
 from modelref_git.proposals.folds.asked import queued
 from modelref_git.proposals.header import POLICY
-from modelref_git.proposals.policy import Case
 from modelref_git.proposals.queue import Change, GivenApproval
 from modelref_git.records import codec
 from modelref_git.records.json_text import same
@@ -191,13 +190,13 @@ def _approved(step: Step, dataset: DatasetTree, person: Person, changes: Sequenc
         Forbidden: the person may not approve them.
         WrongState: the person has already.
     """
-    given = [GivenApproval(**row) for row in step.queue.header.adopting.get(stranger, ())]
+    given = [GivenApproval.from_state(row) for row in step.queue.header.adopting.get(stranger, ())]
     if any(one.by == person.actor.id for one in given):
         raise WrongState(f"{stranger} has your approval already; another approver adopts it too")
-    mine = GivenApproval(person.actor.id, str(person.actor), step.time, True)
+    mine = approval_of(person, step.time, acknowledged=True)
     facts_of = facts_finder(step.objects, dataset)
     config = dataset.config
-    cases = [Case(config, person.actor, APPROVE, change, facts_of) for change in changes]
+    cases = [case_of(config, person, APPROVE, change, facts_of) for change in changes]
     refuse(config, ADOPT, [replace(item, change_id=None) for case in cases for item in policy.judge(case)])
     return not any(policy.missing(config, change, facts_of, [*given, mine]) for change in changes)
 

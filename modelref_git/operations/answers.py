@@ -6,9 +6,9 @@ import tomllib
 from collections.abc import Iterable
 from typing import Any, Final
 
-from modelref_git.errors import NotFound
+from modelref_git.errors import NotFound, WrongState
 from modelref_git.proposals.header import POLICY
-from modelref_git.proposals.queue import Change
+from modelref_git.proposals.queue import Batch, Change
 from modelref_git.records import codec, text
 from modelref_git.records.categories import TEXT_GENERATION
 from modelref_git.store.objects import ObjectBuffer
@@ -31,6 +31,31 @@ METADATA: Final = "metadata"
 
 PROVISIONAL: Final = "provisional"
 """The member that marks a proposal which waits in the outbox of a clone: ``push`` gives it its number."""
+
+
+class ChangeNotFound(NotFound):
+    """There is no change with a number, or none any more."""
+
+    def __init__(self, change_id: int, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.change_id = change_id
+
+
+class BatchNotFound(NotFound):
+    """There is no batch with a number."""
+
+    def __init__(self, batch_id: int, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.batch_id = batch_id
+
+
+class Held(WrongState):
+    """A change that is to be approved or applied is stopped for now."""
+
+    def __init__(self, change: Change, *, hint: str) -> None:
+        by = f"held by {change.held_username}: {change.hold_reason}"
+        super().__init__(f"change {change.change_id} is {by}", hint=hint)
+        self.change = change
 
 
 def without_stamps(record: dict[str, Any]) -> dict[str, Any]:
@@ -67,16 +92,19 @@ def pending_records(
     return [pending_record(objects, find_change(queue, change_id), nulls=nulls) for change_id in change_ids]
 
 
-def find_change(queue: StoredQueue, change_id: int) -> Change:
-    """The change with that number.
+def find_change(queue: StoredQueue, change_id: int, *, policy: bool = True) -> Change:
+    """The change with that number; without *policy*, only if it is one of a record.
 
     Raises:
-        NotFound: there is none.
+        ChangeNotFound: there is none.
     """
     change = queue.change(change_id)
+    if change is not None and change.category == POLICY and not policy:
+        raise ChangeNotFound(change_id, f"change {change_id} is one of the policy, and of no record")
     purged = queue.purged(change_id) if change is None else None
     if purged is not None:
-        raise NotFound(
+        raise ChangeNotFound(
+            change_id,
             f"there is no change {change_id} any more: {purged.purged_username} purged it",
             hint=f"`modelref-git audit events --change {change_id}` tells what became of it",
         )
@@ -85,5 +113,24 @@ def find_change(queue: StoredQueue, change_id: int) -> Change:
         hint = f"the newest change is {last}; `modelref-git changes` lists them" if last else "the queue is empty"
         if 0 < change_id <= last:  # the import of the queue skipped it
             hint = f"`modelref-git audit events --change {change_id}` tells what is known of it"
-        raise NotFound(f"there is no change {change_id}", hint=hint)
+        raise ChangeNotFound(change_id, f"there is no change {change_id}", hint=hint)
     return change
+
+
+def find_batch(queue: StoredQueue, batch_id: int) -> Batch:
+    """The batch with that number.
+
+    Raises:
+        BatchNotFound: there is none.
+    """
+    batch = queue.batch(batch_id)
+    if batch is None:
+        raise batch_not_found(queue, batch_id)
+    return batch
+
+
+def batch_not_found(queue: StoredQueue, batch_id: int) -> BatchNotFound:
+    """What is said of a batch that is not there."""
+    last = queue.header.last_batch_id
+    hint = f"the newest batch is {last}; `modelref-git audit batches` lists them" if last else None
+    return BatchNotFound(batch_id, f"there is no batch {batch_id}", hint=hint)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from modelref_git.errors import IntegrityFailure, NotFound, UsageFault, WrongState
-from modelref_git.operations.answers import find_change, pending_records
+from modelref_git.errors import IntegrityFailure, UsageFault, WrongState
+from modelref_git.operations.answers import Held, find_batch, find_change, pending_records
 from modelref_git.operations.context import Context, Person
 from modelref_git.operations.judging import require
 from modelref_git.operations.layout import append_layout_if_needed
@@ -22,6 +22,31 @@ from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.step import Step
 
 JOB_ID_AT_MOST: Final = 120
+
+
+class NotApproved(WrongState):
+    """A change that is to be applied is not approved."""
+
+    def __init__(self, change: Change) -> None:
+        number = change.change_id
+        hint = _HINTS.get(change.status, "").format(number) or None
+        super().__init__(f"change {number} is {change.status}, not approved", hint=hint)
+        self.change = change
+
+
+class SeveralBatches(WrongState):
+    """The changes that are to be applied together are of several batches."""
+
+    def __init__(self, batch_ids: Iterable[int]) -> None:
+        self.batch_ids = sorted(batch_ids)
+        super().__init__(
+            f"the changes are of the batches {', '.join(map(str, self.batch_ids))}, not of the same batch",
+            hint="apply one batch at a time, or all of them with --allow-mixed-batch",
+        )
+
+
+class NothingToApply(WrongState):
+    """A batch has no approved change left, and was not applied either."""
 
 
 def apply_changes(
@@ -70,14 +95,14 @@ def applying(
 
     def decide(step: Step) -> dict[str, Any]:
         person = ctx.person(step.dataset().config)
-        batch = _find_batch(step, batch_id) if batch_id is not None else None
+        batch = find_batch(step.queue, batch_id) if batch_id is not None else None
         done = _done_before(step, wanted, batch, job)
         if done is not None:
             return _answer(step, done, None)
         if batch is not None and batch.status == BATCH_APPLIED:
             return _answer(step, [], None)
         if batch is not None and batch.status != BATCH_OPEN:
-            raise WrongState(f"batch {batch.batch_id} is {batch.status}: nothing in it is left to apply")
+            raise NothingToApply(f"batch {batch.batch_id} is {batch.status}: nothing in it is left to apply")
         parts = [(batch, batch.changes)] if batch is not None else _parts(step, wanted, allow_mixed=allow_mixed)
         split = None
         for each, members in parts:
@@ -105,8 +130,8 @@ def append_apply(step: Step, person: Person, batch: Batch, members: Sequence[int
     main = step.dataset()
     for change in changes:
         if change.is_held:
-            raise WrongState(
-                f"change {change.change_id} is held by {change.held_username}: {change.hold_reason}",
+            raise Held(
+                change,
                 hint=f"apply the others by their ids, or let it go with `modelref-git unhold {change.change_id}`",
             )
     require(step, main, person, APPLY, changes)
@@ -190,14 +215,6 @@ def _base_of(step: Step, batch: Batch) -> str:
     return step.objects.read_commit(batch.merges[0]).parents[0]
 
 
-def _find_batch(step: Step, batch_id: int) -> Batch:
-    batch = step.queue.batch(batch_id)
-    if batch is None:
-        last = step.queue.header.last_batch_id
-        raise NotFound(f"there is no batch {batch_id}", hint=f"the newest batch is {last}" if last else None)
-    return batch
-
-
 def _done_before(step: Step, wanted: Sequence[int], batch: Batch | None, job_id: str | None) -> Sequence[int] | None:
     """The changes to answer with when *job_id* has applied them before.
 
@@ -227,21 +244,26 @@ _HINTS: Final = {
 
 def _parts(step: Step, wanted: Sequence[int], *, allow_mixed: bool) -> list[tuple[Batch, tuple[int, ...]]]:
     """The batches of *wanted*, in the order in which they are first named, each with its wanted members ascending."""
+    if not allow_mixed:
+        # What makes no sense together is said before what is wrong with one of them.
+        _check_of_one_batch([find_change(step.queue, number) for number in wanted])
     parts: dict[int, list[int]] = {}
     for number in wanted:
         change = find_change(step.queue, number)
         if change.status != APPROVED or change.batch_id is None:
-            raise WrongState(
-                f"change {change.change_id} is {change.status}, not approved",
-                hint=_HINTS.get(change.status, "").format(change.change_id) or None,
-            )
-        parts.setdefault(change.batch_id, []).append(number)
-    if len(parts) > 1 and not allow_mixed:
-        raise WrongState(
-            f"the changes are of the batches {', '.join(map(str, parts))}, not of the same batch",
-            hint="apply one batch at a time, or all of them with --allow-mixed-batch",
-        )
-    return [(_find_batch(step, number), tuple(sorted(members))) for number, members in parts.items()]
+            raise NotApproved(change)
+        parts.setdefault(change.batch_id, []).append(change.change_id)
+    return [(find_batch(step.queue, number), tuple(sorted(members))) for number, members in parts.items()]
+
+
+def _check_of_one_batch(changes: Iterable[Change]) -> None:
+    batches: set[int] = set()
+    for change in changes:
+        if change.batch_id is None:
+            raise NotApproved(change)
+        batches.add(change.batch_id)
+    if len(batches) > 1:
+        raise SeveralBatches(batches)
 
 
 def _answer(step: Step, change_ids: Sequence[int], split: dict[str, int] | None) -> dict[str, Any]:

@@ -9,8 +9,7 @@ import tomllib
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final
 
-from modelref_git.errors import NotFound
-from modelref_git.operations.answers import payload
+from modelref_git.operations.answers import batch_not_found, payload
 from modelref_git.operations.audit_events import read_event
 from modelref_git.operations.context import Context
 from modelref_git.proposals.audit import DOMAIN, AuditFold, BatchStory
@@ -28,14 +27,21 @@ _Key = tuple[str, str]
 _States = tuple[dict[str, Any] | None, dict[str, Any] | None]
 """A record before and after."""
 
+_NO_BATCH: Final = 2**62
+"""No batch has a number so high, and no database holds much higher ones."""
 
-def audit_current(ctx: Context) -> dict[str, Any]:
-    """What waits for a decision: a PendingQueueAuditCurrentResponse, newest first."""
+
+def audit_current(ctx: Context, *, policy: bool = True) -> dict[str, Any]:
+    """What waits for a decision: a PendingQueueAuditCurrentResponse, newest first.
+
+    Without *policy*, here and in the other views, what is about the policy is left out.
+    """
     view = ctx.view()
     with Index(view) as index:
         # The state says which changes are worth looking at; what is told of them, and whether they wait, says the log.
         fold = _fold(view, index, set(view.queue.change_ids(PENDING)))
-    waiting = [story for story in fold.changes.values() if story.status == PENDING and not story.is_purged]
+    shown = (story for story in fold.changes.values() if policy or story.category != POLICY)
+    waiting = [story for story in shown if story.status == PENDING and not story.is_purged]
     waiting.sort(key=lambda story: (story.requested_at or 0, story.change_id), reverse=True)
     return {
         "domain": DOMAIN,
@@ -45,17 +51,20 @@ def audit_current(ctx: Context) -> dict[str, Any]:
     }
 
 
-def audit_batches(ctx: Context, *, cursor: int | None = None, limit: int = 50) -> dict[str, Any]:
+def audit_batches(ctx: Context, *, cursor: int | None = None, limit: int = 50, policy: bool = True) -> dict[str, Any]:
     """The batches, newest first: a PendingQueueAuditBatchPage.
 
     Args:
         ctx: the way in.
         cursor: only batches with lower numbers.
         limit: at most so many.
+        policy: whether batches of the policy are among them.
     """
     view = ctx.view()
     with Index(view) as index:
-        numbers = index.batches(cursor, limit + 1)
+        hidden = _hidden(index, policy=policy)
+        found = index.batches(None if cursor is None else min(cursor, _NO_BATCH), limit + 1 + len(hidden))
+        numbers = [number for number in found if number not in hidden]
         page, more = numbers[:limit], len(numbers) > limit
         fold = _fold_of_batches(view, index, page)
     return {
@@ -65,7 +74,7 @@ def audit_batches(ctx: Context, *, cursor: int | None = None, limit: int = 50) -
     }
 
 
-def audit_batch(ctx: Context, batch_id: int) -> dict[str, Any]:
+def audit_batch(ctx: Context, batch_id: int, *, policy: bool = True) -> dict[str, Any]:
     """One batch with its changes: a PendingQueueAuditBatchDetail.
 
     Raises:
@@ -73,11 +82,11 @@ def audit_batch(ctx: Context, batch_id: int) -> dict[str, Any]:
     """
     view = ctx.view()
     with Index(view) as index:
-        fold, batch = _story(view, index, batch_id)
+        fold, batch = _story(view, index, batch_id, policy=policy)
     return {**batch.as_json(), "changes": [story.as_json() for story in fold.members(batch)]}
 
 
-def audit_net_changes(ctx: Context, batch_id: int) -> dict[str, Any]:
+def audit_net_changes(ctx: Context, batch_id: int, *, policy: bool = True) -> dict[str, Any]:
     """What a batch did to the dataset, by the trees before and after it: a BatchNetChangeResponse.
 
     A batch that is not applied has done nothing yet. Of one that was applied before the queue was imported only its
@@ -88,7 +97,7 @@ def audit_net_changes(ctx: Context, batch_id: int) -> dict[str, Any]:
     """
     view = ctx.view()
     with Index(view) as index:
-        fold, batch = _story(view, index, batch_id)
+        fold, batch = _story(view, index, batch_id, policy=policy)
         asked = {
             (story.category or "", story.model_name or "") for story in fold.members(batch) if story.status == APPLIED
         }
@@ -158,12 +167,18 @@ def _fold_of_batches(view: View, index: Index, batches: Iterable[int]) -> AuditF
     return _fold(view, index, index.members(known), known)
 
 
-def _story(view: View, index: Index, batch_id: int) -> tuple[AuditFold, BatchStory]:
+def _story(view: View, index: Index, batch_id: int, *, policy: bool) -> tuple[AuditFold, BatchStory]:
+    if not 0 < batch_id < _NO_BATCH or batch_id in _hidden(index, policy=policy):
+        raise batch_not_found(view.queue, batch_id)
     fold = _fold_of_batches(view, index, [batch_id])
     if batch_id not in fold.batches:
-        last = view.queue.header.last_batch_id
-        raise NotFound(f"there is no batch {batch_id}", hint=f"the newest batch is {last}" if last else None)
+        raise batch_not_found(view.queue, batch_id)
     return fold, fold.batches[batch_id]
+
+
+def _hidden(index: Index, *, policy: bool) -> set[int]:
+    """The batches that are not told of: without *policy* those of the policy, each of which holds nothing else."""
+    return set() if policy else index.batches_of(index.changes((POLICY,)))
 
 
 _Trees = tuple[DatasetTree, DatasetTree]

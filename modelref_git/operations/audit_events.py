@@ -54,7 +54,7 @@ def list_events(ctx: Context, filters: EventFilters) -> Iterator[dict[str, Any]]
         if past and min(event_ids) >= first:
             yield from _past_rows(view, past)
             past = []
-        yield from _rows(view, commit, event_ids)
+        yield from event_rows(view, commit, read_event(view, commit), event_ids)
     if past:
         yield from _past_rows(view, past)
 
@@ -67,8 +67,15 @@ def _past_rows(view: View, found: Sequence[tuple[int, str, int]]) -> Iterator[di
             yield {**past_row(brought.events[place - 1]), "commit": commit}
 
 
-def _rows(view: View, commit: str, event_ids: Collection[int]) -> Iterator[dict[str, Any]]:
-    event = read_event(view, commit)
+def event_rows(view: View, commit: str, event: Event, event_ids: Collection[int]) -> Iterator[dict[str, Any]]:
+    """The parts of one *event*, those with the *event_ids*, as :func:`list_events` tells them.
+
+    Args:
+        view: the repository at that event, or later.
+        commit: the commit of ``queue`` that holds the event.
+        event: what :func:`read_event` gives of it.
+        event_ids: of these parts.
+    """
     for place, (event_id, change_id) in enumerate(event.ids()):
         if event_id not in event_ids:
             continue

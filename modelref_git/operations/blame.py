@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 from modelref_git.errors import NotFound
@@ -28,7 +29,11 @@ def blame(ctx: Context, category: str, name: str, *, revision: str | None = None
     Raises:
         NotFound: there is no such category, record or revision.
     """
-    past = versions(ctx, category, name, revision=revision)
+    with closing(versions(ctx, category, name, revision=revision)) as past:
+        return _blamed(category, name, past)
+
+
+def _blamed(category: str, name: str, past: Iterator[Version]) -> list[dict[str, Any]]:
     newest = next(past, None)
     if newest is None or newest.new is None:
         gone = "" if newest is None else f"; it was deleted in {newest.commit}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import merge as merge_sorted
 from itertools import islice
@@ -19,6 +19,7 @@ from modelref_git.records import codec
 from modelref_git.records.diff import FieldDiff, field_diffs, is_critical, net_operation
 from modelref_git.records.json_text import parse
 from modelref_git.store.dataset import DatasetTree
+from modelref_git.store.index import Index
 from modelref_git.store.layout import SCHEMAS
 from modelref_git.store.log import View
 from modelref_git.store.state import FOLDERS, StoredQueue, folder_of
@@ -37,23 +38,39 @@ class Filters:
     batch_id: int | None = None
     model_name: str = ""
     requested_by: tuple[str, ...] = ()
+    policy: bool = True
+    """Whether changes of the policy are wanted too."""
 
     @property
     def are_empty(self) -> bool:
-        """Whether every change is wanted."""
-        return not self.statuses and self.test() is None
+        """Whether every change is wanted, or every one of a record."""
+        return not (self.statuses or self.batch_id is not None or self.looks_at_facts)
+
+    @property
+    def looks_at_facts(self) -> bool:
+        """Whether a change is wanted for what never changes of it: its category, its name, who asked."""
+        return bool(self.categories or self.name_part or self.people)
+
+    @property
+    def name_part(self) -> str:
+        """What the name of a wanted change contains, casefolded."""
+        return self.model_name.strip().casefold()
+
+    @property
+    def people(self) -> set[str]:
+        """The ids of those whose changes are wanted; none for everybody's."""
+        return {text.strip().rpartition("#")[2] for text in self.requested_by if text.strip()}
 
     def test(self) -> Callable[[Change], bool] | None:
         """The test of a change, or ``None`` when nothing but the status filters."""
-        wanted = self.model_name.strip().casefold()
-        people = {text.rpartition("#")[2] for text in self.requested_by if text.strip()}
-        categories = set(self.categories)
-        if not (wanted or people or categories or self.batch_id is not None):
+        wanted, people, categories = self.name_part, self.people, set(self.categories)
+        if self.policy and self.batch_id is None and not self.looks_at_facts:
             return None
 
         def holds(change: Change) -> bool:
             return (
-                (not categories or change.category in categories)
+                (self.policy or change.category != POLICY)
+                and (not categories or change.category in categories)
                 and (self.batch_id is None or change.batch_id == self.batch_id)
                 and (not people or change.requested_by in people)
                 and wanted in change.model_name.casefold()
@@ -63,16 +80,30 @@ class Filters:
 
 
 def list_changes(
-    ctx: Context, filters: Filters, *, offset: int = 0, limit: int | None = 50, mine: bool = False
+    ctx: Context,
+    filters: Filters,
+    *,
+    offset: int = 0,
+    limit: int | None = 50,
+    mine: bool = False,
+    indexed: bool = False,
 ) -> dict[str, Any]:
-    """A PendingQueuePage, oldest change first. With *mine*, only the caller's own."""
+    """A PendingQueuePage, oldest change first.
+
+    Args:
+        ctx: the caller.
+        filters: which changes.
+        offset: so many of them are passed over.
+        limit: at most so many are listed.
+        mine: only the caller's own.
+        indexed: ask the derived index which changes are wanted instead of reading them. It is made for the first who
+            asks, so this is for those who ask often.
+    """
     view = ctx.view()
     if mine:
         person = ctx.person(view.dataset().config)
-        filters = Filters(
-            filters.statuses, filters.categories, filters.batch_id, filters.model_name, (person.actor.id,)
-        )
-    found, total = _selected(view, filters, offset, limit)
+        filters = replace(filters, requested_by=(person.actor.id,))
+    found, total = (_selected_by_index if indexed else _selected)(view, filters, offset, limit)
     items = [pending_record(view.objects, change, nulls=True) for change in found]
     return {"items": items, "total": total, "offset": offset, "limit": limit}
 
@@ -80,23 +111,68 @@ def list_changes(
 def _selected(view: View, filters: Filters, offset: int, limit: int | None) -> tuple[list[Change], int]:
     """The changes of one page, and how many there are on all pages."""
     statuses = _found_statuses(filters)
-    counts = view.queue.header.counts
-    whole = not statuses & {APPLIED, REJECTED} or {APPLIED, REJECTED} <= statuses
-    offset = min(offset, sys.maxsize)
-    stop = None if limit is None else min(offset + limit, sys.maxsize)
-    if filters.test() is None and whole:
+    page = _page(offset, limit)
+    if filters.test() is None and _are_whole(statuses):
         # The folders and the header's counts say all: only the page itself is read.
-        page = islice(_ids(view.queue, statuses), offset, stop)
-        return [find_change(view.queue, number) for number in page], sum(counts.get(status, 0) for status in statuses)
+        numbers = islice(_ids(view.queue, statuses), page.start, page.stop)
+        return [find_change(view.queue, number) for number in numbers], _count(view, statuses)
     matching = matching_changes(view.queue, filters)
-    return matching[offset:stop], len(matching)
+    return matching[page], len(matching)
+
+
+def _selected_by_index(view: View, filters: Filters, offset: int, limit: int | None) -> tuple[list[Change], int]:
+    """What `_selected` gives, with as little read as can be."""
+    statuses, page = _found_statuses(filters), _page(offset, limit)
+    by_facts, by_batch = filters.looks_at_facts, filters.batch_id is not None
+    with Index(view) as index:
+        wanted = set(index.changes(filters.categories, filters.name_part, filters.people)) if by_facts else set()
+        members = index.members([filters.batch_id]) if filters.batch_id is not None else set()
+        hidden = set() if filters.policy else set(index.changes((POLICY,)))
+    numbers = (
+        number
+        for number in _ids(view.queue, statuses)
+        if number not in hidden and (not by_facts or number in wanted) and (not by_batch or number in members)
+    )
+    if by_facts and _are_whole(statuses) and not by_batch:
+        found = list(numbers)
+        return [find_change(view.queue, number) for number in found[page]], len(found)
+    if by_facts or by_batch:
+        matching = list(_holding(view.queue, numbers, statuses, filters))
+        return matching[page], len(matching)
+    gone = sum(1 for _ in _holding(view.queue, hidden, statuses, Filters()))
+    total = _count(view, statuses) - gone
+    if _are_whole(statuses):
+        return [find_change(view.queue, number) for number in islice(numbers, page.start, page.stop)], total
+    return list(islice(_holding(view.queue, numbers, statuses, filters), page.start, page.stop)), total
+
+
+def _page(offset: int, limit: int | None) -> slice:
+    offset = min(offset, sys.maxsize)
+    return slice(offset, None if limit is None else min(offset + limit, sys.maxsize))
+
+
+def _are_whole(statuses: set[str]) -> bool:
+    """Whether the folders of *statuses* hold no change of another one."""
+    return not statuses & {APPLIED, REJECTED} or {APPLIED, REJECTED} <= statuses
+
+
+def _count(view: View, statuses: set[str]) -> int:
+    return sum(view.queue.header.counts.get(status, 0) for status in statuses)
 
 
 def matching_changes(queue: StoredQueue, filters: Filters) -> list[Change]:
     """Every change that *filters* hold for, ascending."""
-    statuses, test = _found_statuses(filters), filters.test()
-    found = (find_change(queue, number) for number in _ids(queue, statuses))
-    return [change for change in found if change.status in statuses and (test is None or test(change))]
+    statuses = _found_statuses(filters)
+    return list(_holding(queue, _ids(queue, statuses), statuses, filters))
+
+
+def _holding(queue: StoredQueue, numbers: Iterable[int], statuses: set[str], filters: Filters) -> Iterator[Change]:
+    """Those of the changes with these *numbers* that *filters* hold for, read one by one."""
+    test = filters.test()
+    for number in numbers:
+        change = queue.change(number)
+        if change is not None and change.status in statuses and (test is None or test(change)):
+            yield change
 
 
 def _found_statuses(filters: Filters) -> set[str]:
@@ -112,26 +188,26 @@ def _ids(queue: StoredQueue, statuses: set[str]) -> Iterator[int]:
 _STATUSES_FOUND: Final = frozenset({PENDING, APPROVED, APPLIED, REJECTED})
 
 
-def show_change(ctx: Context, change_id: int) -> dict[str, Any]:
-    """One change: a PendingChangeRecord.
+def show_change(ctx: Context, change_id: int, *, policy: bool = True) -> dict[str, Any]:
+    """One change: a PendingChangeRecord; without *policy* only if it is one of a record.
 
     Raises:
         NotFound: there is none with that number.
     """
     view = ctx.view()
-    change = find_change(view.queue, change_id)
+    change = find_change(view.queue, change_id, policy=policy)
     _tell_waivers(ctx, change)
     return pending_record(view.objects, change, nulls=True)
 
 
-def diff_change(ctx: Context, change_id: int) -> dict[str, Any]:
-    """One PendingChangeDiff: what the change would do to today's record.
+def diff_change(ctx: Context, change_id: int, *, policy: bool = True) -> dict[str, Any]:
+    """One PendingChangeDiff: what the change would do to today's record; *policy* is as for `show_change`.
 
     Raises:
         NotFound: there is no change with that number.
     """
     view = ctx.view()
-    change = find_change(view.queue, change_id)
+    change = find_change(view.queue, change_id, policy=policy)
     _tell_waivers(ctx, change)
     return pending_diff(view, view.dataset(), change)
 
@@ -142,14 +218,17 @@ def _tell_waivers(ctx: Context, change: Change) -> None:
         ctx.warn(f"change {change.change_id} was let in with these rules waived: {', '.join(change.waived)}")
 
 
-def diff_changes(ctx: Context, change_ids: Sequence[int]) -> dict[str, Any]:
-    """A PendingChangeDiffPage: the differences of several changes, and the numbers that are none."""
+def diff_changes(ctx: Context, change_ids: Sequence[int], *, policy: bool = True) -> dict[str, Any]:
+    """A PendingChangeDiffPage: the differences of several changes, and the numbers that are none.
+
+    Without *policy* the numbers of changes of the policy are none.
+    """
     view = ctx.view()
     dataset = view.dataset()
     diffs, errors = [], []
     for change_id in change_ids:
         change = view.queue.change(change_id)
-        if change is None:
+        if change is None or (change.category == POLICY and not policy):
             errors.append({"change_id": change_id, "error": "Change not found", "error_type": "NotFound"})
         else:
             _tell_waivers(ctx, change)

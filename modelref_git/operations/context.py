@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from modelref_git.errors import Forbidden, NotFound, RemoteFailure
 from modelref_git.proposals.actors import Actor, Member
 from modelref_git.proposals.config import DatasetConfig, person
+from modelref_git.proposals.request_key import RequestKey
 from modelref_git.store import log, writing
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.git import GitStore
@@ -27,6 +28,11 @@ class Person:
     actor: Actor
     email: str = ""
     member: Member | None = None
+    """With the roles that :attr:`flags` bring."""
+    flags: tuple[str, ...] = ()
+    """What the login service says of the person, as far as the policy asks for it."""
+    attested_by: Actor | None = None
+    """The service that acts in the person's name."""
 
     @property
     def username(self) -> str:
@@ -80,20 +86,23 @@ class Person:
         )
 
 
-def find_person(store: GitStore, config: DatasetConfig, claim: str | None) -> Person:
-    """Who asks: *claim* (an id, or ``name#id``), else the member with git's ``user.email``, else that person."""
+def find_person(store: GitStore, config: DatasetConfig, claim: str | None, flags: Iterable[str] = ()) -> Person:
+    """Who asks: *claim* (an id, or ``name#id``), else the member with git's ``user.email``, else that person.
+
+    *flags* are what a login service says of them; the policy maps them to roles, with which they count as a member.
+    """
     if claim:
         ident = claim.rpartition("#")[2].strip()
         member = config.member(ident)
-        if member is not None:
-            return Person(member.actor, member.emails[0] if member.emails else "", member)
+        email = member.emails[0] if member is not None and member.emails else ""
         name = claim.rpartition("#")[0].strip() or ident
-        return Person(Actor(ident, name))
-    email = store.config("user.email") or ""
-    member = config.member_by_email(email) if email else None
-    if member is not None:
-        return Person(member.actor, email, member)
-    return Person(Actor(email, store.config("user.name") or email or "unknown"), email)
+    else:
+        email = store.config("user.email") or ""
+        member = config.member_by_email(email) if email else None
+        ident, name = email, store.config("user.name") or email or "unknown"
+    actor = member.actor if member is not None else Actor(ident, name)
+    known = config.known_flags(flags)
+    return Person(actor, email, config.acting(actor, known), known)
 
 
 @dataclass(slots=True)
@@ -111,6 +120,16 @@ class Context:
     """Whether the remote of a clone may not be asked."""
     progress: Callable[[str], None] | None = None
     """Told how far a transfer is."""
+    wait: float | None = None
+    """Seconds to wait for other writers at most; for as long as it takes unless given."""
+    flags: tuple[str, ...] = ()
+    """What the login service says of the caller, such as ``moderator``; believed of a :attr:`service` alone."""
+    route: str | None = None
+    """The operation id of the HTTP route by which the caller came; changes keep it."""
+    request: RequestKey | None = None
+    """What the client calls this request; see :func:`modelref_git.operations.repeats.once_only`."""
+    before: Callable[[Step], None] | None = None
+    """Asked at the beginning of each attempt at a step; what it raises ends the step."""
 
     @classmethod
     def open(cls, path: Path, *, claim: str | None = None, warn: Callable[[str], None] = lambda _: None) -> Context:
@@ -150,11 +169,17 @@ class Context:
             return dataset
 
     def person(self, config: DatasetConfig) -> Person:
-        """Who asks, by the members that *config* lists."""
-        return find_person(self.store, config, self.claim)
+        """Who asks, by the members that *config* lists, and by the caller's flags if a service vouches for them."""
+        if self.service is None:
+            return find_person(self.store, config, self.claim)
+        service = find_person(self.store, config, self.service).actor
+        flags = self.flags if config.is_service(service) else ()
+        return replace(find_person(self.store, config, self.claim, flags), attested_by=service)
 
-    def refresh(self) -> None:
+    def refresh(self, within: float | None = None) -> None:
         """Bring what the remote of a clone has, before a person decides by what they are shown.
+
+        Nothing is asked of a remote that was heard in the last *within* seconds, or only just.
 
         Raises:
             RemoteFailure: it did not answer.
@@ -163,9 +188,11 @@ class Context:
         from modelref_git.store import remote
 
         there = remote.of(self.store, self.progress)
-        if there is None or self.offline or self.dry_run or there.heard_lately():
+        if there is None or self.offline or self.dry_run:
             return
-        with writer_lock(self.store.lock_path):
+        if there.heard_lately() if within is None else there.heard_lately(within):
+            return
+        with writer_lock(self.store.lock_path, wait=self.wait):
             there.fetch()
             there.check_seen()
             if there.queue is not None:
@@ -195,6 +222,7 @@ class Context:
             new=new,
             warn=self.warn,
             progress=self.progress,
+            wait=self.wait,
         )
 
     def propose(self, decide: Callable[[Step], _T]) -> _T:
@@ -213,7 +241,11 @@ class Context:
     def _attested(self, decide: Callable[[Step], _T]) -> Callable[[Step], _T]:
         def attested(step: Step) -> _T:
             if self.service is not None:
-                step.attested_by = find_person(self.store, step.dataset().config, self.service).actor
+                person = self.person(step.dataset().config)
+                step.attested_by, step.flags = person.attested_by, person.flags
+            step.route, step.request = self.route, self.request
+            if self.before is not None:
+                self.before(step)
             return decide(step)
 
         return attested

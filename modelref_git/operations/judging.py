@@ -12,7 +12,7 @@ from modelref_git.proposals.config import DatasetConfig
 from modelref_git.proposals.events import ENQUEUE, LAYOUT
 from modelref_git.proposals.header import POLICY
 from modelref_git.proposals.policy import Case, Facts, Refusal
-from modelref_git.proposals.queue import Change
+from modelref_git.proposals.queue import Change, GivenApproval
 from modelref_git.records import codec
 from modelref_git.records.diff import changed_leaves, is_critical
 from modelref_git.store.dataset import DatasetTree
@@ -48,6 +48,33 @@ def _facts(objects: ObjectBuffer, dataset: DatasetTree, change: Change) -> Facts
     return Facts(tuple(touched), is_critical(touched, dataset.schema(change.category).critical))
 
 
+def case_of(
+    config: DatasetConfig,
+    person: Person,
+    action: str,
+    change: Change | None,
+    facts_of: Callable[[Change], Facts],
+    *,
+    edits: bool = False,
+) -> Case:
+    """The case of *person* doing *action* to *change*, to be judged by *config*."""
+    return Case(
+        config,
+        person.actor,
+        action,
+        change,
+        facts_of,
+        edits=edits,
+        attested_by=person.attested_by,
+        flags=person.flags,
+    )
+
+
+def approval_of(person: Person, time: int, *, acknowledged: bool = False) -> GivenApproval:
+    """The approval that *person* gives at *time* (Unix seconds)."""
+    return GivenApproval(person.actor.id, str(person.actor), time, acknowledged, person.flags)
+
+
 def require(
     step: Step,
     dataset: DatasetTree,
@@ -63,10 +90,8 @@ def require(
         Forbidden: it does not; ``details`` lists every rule that failed, for every change.
     """
     facts_of = facts_finder(step.objects, dataset)
-    config, service = dataset.config, step.attested_by
-    cases = (
-        Case(config, person.actor, action, change, facts_of, edits=edits, attested_by=service) for change in changes
-    )
+    config = dataset.config
+    cases = (case_of(config, person, action, change, facts_of, edits=edits) for change in changes)
     refuse(config, action, [refusal for case in cases for refusal in policy.judge(case)])
 
 
@@ -77,7 +102,7 @@ def require_administrator(dataset: DatasetTree, person: Person, action: str) -> 
         Forbidden: they may not.
     """
     config = dataset.config
-    case = Case(config, person.actor, action, None, lambda _: Facts())
+    case = case_of(config, person, action, None, lambda _: Facts())
     refuse(config, action, policy.judge(case))
 
 

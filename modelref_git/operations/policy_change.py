@@ -15,15 +15,14 @@ from modelref_git.operations.answers import find_change
 from modelref_git.operations.apply import append_apply
 from modelref_git.operations.context import Context, Person
 from modelref_git.operations.drafting import Draft
-from modelref_git.operations.judging import facts_finder
+from modelref_git.operations.judging import approval_of, case_of, facts_finder
 from modelref_git.operations.policy_checks import check_policy_change
 from modelref_git.operations.propose import enqueue
 from modelref_git.operations.review import append_approve
 from modelref_git.proposals import policy
 from modelref_git.proposals.events import APPROVE, UPDATE, Proposal
 from modelref_git.proposals.header import POLICY
-from modelref_git.proposals.policy import Case
-from modelref_git.proposals.queue import Change, GivenApproval
+from modelref_git.proposals.queue import Change
 from modelref_git.store import layout
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.step import Step
@@ -86,7 +85,6 @@ def _proposal(step: Step, dataset: DatasetTree, tree: str, person: Person, title
 def _passes_alone(step: Step, dataset: DatasetTree, person: Person, change: Change) -> bool:
     """Whether the policy lets *person*, who asked for it, approve and apply *change*."""
     config, facts_of = dataset.config, facts_finder(step.objects, dataset)
-    if policy.judge(Case(config, person.actor, APPROVE, change, facts_of)):
+    if policy.judge(case_of(config, person, APPROVE, change, facts_of)):
         return False
-    mine = GivenApproval(person.actor.id, str(person.actor), step.time)
-    return not policy.missing(config, change, facts_of, [mine])
+    return not policy.missing(config, change, facts_of, [approval_of(person, step.time)])

@@ -27,6 +27,8 @@ def show_policy(ctx: Context, *, at: str | None = None) -> bytes:
 def set_policy(ctx: Context, settings: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """Set lines of ``[policy]``, each a name and a value, and severities of rules of good data as ``rules.ID``.
 
+    ``flag_roles.FLAG`` is the roles, a list, of whoever has that flag at the login service.
+
     Answers as :func:`.policy_change.change_policy`.
 
     Raises:

@@ -22,6 +22,9 @@ from modelref_git.store.step import Step
 Edit = Callable[[dict[str, Any]], dict[str, Any]]
 """Makes of today's record the one that is proposed."""
 
+Prepare = Callable[[Step, DatasetTree], Request]
+"""Gives the request, from the dataset as the step finds it."""
+
 
 def propose_create(
     ctx: Context, request: Request, *, supersedes: int | None = None, intake: bool = False
@@ -68,6 +71,11 @@ def propose_update(
         Conflict: the full record was edited from an older state, and does not merge.
         ModelrefError: as :func:`.drafting.draft`.
     """
+    return _propose_one(ctx, updating(request, edit=edit, base=base), supersedes, intake)
+
+
+def updating(request: Request, *, edit: Edit | None = None, base: str | None = None) -> Prepare:
+    """What gives an update's request in its step; the arguments are those of `propose_update`."""
 
     def prepare(step: Step, dataset: DatasetTree) -> Request:
         name = request.name or str((request.payload or {}).get("name", ""))
@@ -78,7 +86,7 @@ def propose_update(
             return replace(request, operation=UPDATE, payload=edit(codec.without_remainder(live)))
         return _from_older_state(step, dataset, replace(request, operation=UPDATE), name, live, base)
 
-    return _propose_one(ctx, prepare, supersedes, intake)
+    return prepare
 
 
 def editing(changes: Sequence[tuple[str, Any]], removals: Sequence[str]) -> Edit:
@@ -239,9 +247,7 @@ def enqueue(
     return list(change_ids)
 
 
-def _propose_one(
-    ctx: Context, prepare: Callable[[Step, DatasetTree], Request], supersedes: int | None, intake: bool
-) -> dict[str, Any]:
+def _propose_one(ctx: Context, prepare: Prepare, supersedes: int | None, intake: bool) -> dict[str, Any]:
     if intake:
         from modelref_git.operations.intake_branch import push_branch
 
@@ -251,6 +257,11 @@ def _propose_one(
                 hint="leave it out, and say in --note which change this is to replace",
             )
         return push_branch(ctx, prepare)
+    return ctx.propose(proposing(ctx, prepare, supersedes))
+
+
+def proposing(ctx: Context, prepare: Prepare, supersedes: int | None = None) -> Callable[[Step], dict[str, Any]]:
+    """What a proposal does in its step, for those who do more in the same one; it answers the PendingChangeRecord."""
 
     def decide(step: Step) -> dict[str, Any]:
         dataset = step.dataset()
@@ -272,7 +283,7 @@ def _propose_one(
         answer = pending_record(step.objects, find_change(step.queue, change_id), nulls=False)
         return {**answer, PROVISIONAL: True} if ctx.keeps_unsent else answer
 
-    return ctx.propose(decide)
+    return decide
 
 
 def _from_older_state(

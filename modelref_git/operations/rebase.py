@@ -62,7 +62,7 @@ def propose_rebase(
         _check_open(change)
         edits = bool(settings) or take is not None or bool(allow)
         require(step, dataset, person, REBASE, [change], edits=edits)
-        made = _rebased(step, dataset, change, settings, take, allow)
+        made = _rebased(step, dataset, person, change, settings, take, allow)
         if made is not None:
             _append(step, person, change, made)
         return pending_record(step.objects, find_change(step.queue, change_id), nulls=False)
@@ -117,6 +117,7 @@ def _append(step: Step, person: Person, change: Change, made: Draft) -> None:
 def _rebased(
     step: Step,
     dataset: DatasetTree,
+    person: Person,
     change: Change,
     settings: Sequence[tuple[str, Any]],
     take: Side | None,
@@ -132,7 +133,6 @@ def _rebased(
         raise _nothing_left(change)
     operation = DELETE if record is None else CREATE if live is None else UPDATE
     original = step.objects.read_commit(change.commit).author
-    requestor = dataset.config.member(change.requested_by)
     request = Request(
         operation,
         change.category,
@@ -142,10 +142,12 @@ def _rebased(
         (*change.waived, *allow),
         importing=change.origin is not None,
         asked_at=None if edits else original.time,
+        # Whether they may ask was looked at when they did; they can be a guest, whose roles nobody here knows.
+        requested_by=change.requestor,
+        requested_email=original.email,
     )
-    asker = Person(change.requestor, original.email, requestor)
     try:
-        with drafting(step, dataset, asker) as drafts:
+        with drafting(step, dataset, person) as drafts:
             return drafts.add(request)
     except Invalid as fault:
         if any(row["rule"] == "update.unchanged" for row in fault.details):

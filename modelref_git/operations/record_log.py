@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,14 +56,15 @@ def record_log(ctx: Context, category: str, name: str, *, revision: str | None =
     Raises:
         NotFound: there is no such category or revision, or no record of that name ever was.
     """
-    rows = [_row(version) for version in versions(ctx, category, name, revision=revision)]
+    with contextlib.closing(versions(ctx, category, name, revision=revision)) as past:
+        rows = [_row(version) for version in past]
     if not rows:
         raise NotFound(f"{category} has no record {name!r}, and never had one")
     return rows
 
 
-def versions(ctx: Context, category: str, name: str, *, revision: str | None = None) -> Iterator[Version]:
-    """The versions of a record, newest first, each read when it is asked for.
+def versions(ctx: Context, category: str, name: str, *, revision: str | None = None) -> Generator[Version, None, None]:
+    """The versions of a record, newest first, each read when it is asked for; close it, as it holds the index open.
 
     Raises:
         NotFound: there is no such category or revision.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from modelref_git.errors import Conflict, NotFound, WrongState
+from modelref_git.errors import Conflict, WrongState
+from modelref_git.operations.answers import find_batch
 from modelref_git.operations.conflict_rows import conflict_rows
 from modelref_git.operations.context import Context
 from modelref_git.operations.drafting import Request
@@ -46,12 +47,7 @@ def revert_batch(ctx: Context, batch_id: int, *, title: str | None = None) -> di
         person.require_requestor("propose a revert")
         batch = _applied(step, batch_id)
         note = (title or "").strip() or f"revert of batch {batch_id}: {batch.title}"
-        requests: list[Request] = []
-        conflicts: list[dict[str, Any]] = []
-        for change in _one_a_record(_members(step, batch)):
-            made, rows = _inverse(step, dataset, batch, change, note)
-            conflicts += rows
-            requests += [made] if made is not None else []
+        requests, conflicts = _inverses(step, dataset, batch, note)
         # A rename by letter case is taken back as it was made: the one name leaves for the other.
         leaving = {(one.category, one.name or "") for one in requests if one.operation == DELETE}
         with drafting(step, dataset, person, leaving) as drafts:
@@ -68,10 +64,24 @@ def revert_batch(ctx: Context, batch_id: int, *, title: str | None = None) -> di
     return ctx.write(decide)
 
 
+def revert_conflicts(step: Step, batch_id: int) -> list[dict[str, Any]]:
+    """What kept records out of a revert of a batch in *step*, as its answer lists it. Raises as `revert_batch`."""
+    return _inverses(step, step.dataset(), _applied(step, batch_id), "")[1]
+
+
+def _inverses(step: Step, dataset: DatasetTree, batch: Batch, note: str) -> tuple[list[Request], list[dict[str, Any]]]:
+    """The requests that take back what *batch* did, and the conflicts that stand against the others."""
+    requests: list[Request] = []
+    conflicts: list[dict[str, Any]] = []
+    for change in _one_a_record(_members(step, batch)):
+        made, rows = _inverse(step, dataset, batch, change, note)
+        conflicts += rows
+        requests += [made] if made is not None else []
+    return requests, conflicts
+
+
 def _applied(step: Step, batch_id: int) -> Batch:
-    batch = step.queue.batch(batch_id)
-    if batch is None:
-        raise NotFound(f"there is no batch {batch_id}", hint="`modelref-git audit batches` lists them")
+    batch = find_batch(step.queue, batch_id)
     if batch.status != BATCH_APPLIED:
         raise WrongState(
             f"batch {batch_id} is {batch.status}, only an applied one can be reverted",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelref_git.errors import Conflict, UsageFault, WrongState
-from modelref_git.operations.answers import find_change, pending_records
+from modelref_git.operations.answers import Held, find_change, pending_records
 from modelref_git.operations.checking.approval import check_merged
 from modelref_git.operations.context import Context, Person
-from modelref_git.operations.judging import facts_finder, refuse, require, sole_approvals
+from modelref_git.operations.judging import approval_of, facts_finder, refuse, require, sole_approvals
 from modelref_git.operations.merging import check_precondition, merge
 from modelref_git.operations.policy_checks import check_policy_change
 from modelref_git.operations.rebuilding import open_batch, without
@@ -21,6 +21,14 @@ from modelref_git.proposals.header import APPROVED, OPEN, PENDING, POLICY
 from modelref_git.proposals.queue import Change, GivenApproval
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.step import Step
+
+
+class Decided(WrongState):
+    """A change that is to be decided on does not wait for that any more, or not for the caller."""
+
+    def __init__(self, change: Change, message: str, *, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.change = change
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +212,7 @@ class _Review:
     def _with_mine(self, change: Change) -> tuple[GivenApproval, ...]:
         given = self._given(change)
         acknowledged = self._acknowledged or (given is not None and given.acknowledged)
-        mine = GivenApproval(self._person.actor.id, str(self._person.actor), self._step.time, acknowledged)
+        mine = approval_of(self._person, self._step.time, acknowledged=acknowledged)
         return (*_of_others(change, mine.by), mine)
 
     def _check_wanted(self, change: Change) -> None:
@@ -216,7 +224,8 @@ class _Review:
         # or not, brings it into the batch.
         waits = change.status != PENDING or not is_enough
         if given is not None and (given.acknowledged or not self._acknowledged) and waits:
-            raise WrongState(
+            raise Decided(
+                change,
                 f"change {change.change_id} has your approval already",
                 hint=f"`modelref-git status {change.change_id}` says what it waits for",
             )
@@ -329,10 +338,7 @@ def _picked(step: Step, pick: Pick) -> Change:
     if change.status not in OPEN:
         raise _decided(change, "only a pending one can be approved")
     if change.is_held:
-        raise WrongState(
-            f"change {change.change_id} is held by {change.held_username}: {change.hold_reason}",
-            hint=f"an approver lets it go with `modelref-git unhold {change.change_id}`",
-        )
+        raise Held(change, hint=f"an approver lets it go with `modelref-git unhold {change.change_id}`")
     if pick.blob is not None and pick.blob != (change.blob or change.base_blob):
         raise _other_content(change, f"{pick.blob} now")
     return change
@@ -352,8 +358,10 @@ def _other_content(change: Change, known: str) -> Conflict:
     )
 
 
-def _decided(change: Change, only: str) -> WrongState:
-    return WrongState(
-        f"change {change.change_id} is {change.status}, {only}",
-        hint=f"`modelref-git show {change.change_id}` tells its story",
+def _decided(change: Change, only: str) -> Decided:
+    number = change.change_id
+    return Decided(
+        change,
+        f"change {number} is {change.status}, {only}",
+        hint=f"`modelref-git show {number}` tells its story",
     )

@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from modelref_git.errors import WrongState
-from modelref_git.operations.answers import find_change
+from modelref_git.operations.answers import Held, find_change
 from modelref_git.operations.changes import Filters, Sides, matching_changes, pending_diff
 from modelref_git.operations.checking.approval import findings_of
 from modelref_git.operations.checking.weighing import Finding
 from modelref_git.operations.context import Context, Person
 from modelref_git.operations.forecast import Forecaster, Outlook
-from modelref_git.operations.judging import facts_finder, refuse
+from modelref_git.operations.judging import approval_of, case_of, facts_finder, refuse
 from modelref_git.operations.merging import merged_blob
 from modelref_git.proposals import policy
 from modelref_git.proposals.config import DatasetConfig
 from modelref_git.proposals.events import APPROVE
 from modelref_git.proposals.header import APPROVED, PENDING, POLICY
-from modelref_git.proposals.policy import Case, FactsOf
-from modelref_git.proposals.queue import Change, GivenApproval
+from modelref_git.proposals.policy import FactsOf
+from modelref_git.proposals.queue import Change
 from modelref_git.records.diff import is_critical
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.log import View
@@ -84,7 +84,7 @@ def awaits_approval(config: DatasetConfig, person: Person, change: Change, facts
         return False
     if change.status == APPROVED and not policy.missing(config, change, facts_of):
         return False
-    return not policy.judge(Case(config, person.actor, APPROVE, change, facts_of))
+    return not policy.judge(case_of(config, person, APPROVE, change, facts_of))
 
 
 def changes_to_review(ctx: Context, filters: Filters, change_ids: Sequence[int] = ()) -> list[int]:
@@ -106,7 +106,7 @@ def changes_to_review(ctx: Context, filters: Filters, change_ids: Sequence[int] 
             item
             for change in named
             if change.is_open
-            for item in policy.judge(Case(config, person.actor, APPROVE, change, facts_of))
+            for item in policy.judge(case_of(config, person, APPROVE, change, facts_of))
         ]
         refuse(config, APPROVE, refusals)
         for change in named:
@@ -172,7 +172,7 @@ def _sides(view: View, dataset: DatasetTree, change: Change, outlook: Outlook) -
 def _lacks(
     config: DatasetConfig, person: Person, change: Change, facts_of: FactsOf, acknowledged: bool
 ) -> list[policy.Refusal]:
-    mine = GivenApproval(person.actor.id, str(person.actor), change.updated_at, acknowledged)
+    mine = approval_of(person, change.updated_at, acknowledged=acknowledged)
     return policy.missing(config, change, facts_of, [*change.approvals, mine])
 
 
@@ -207,9 +207,6 @@ def changed_since_read(ctx: Context, read: Sequence[tuple[int, str | None]]) -> 
 def _not_waiting(change: Change) -> WrongState:
     number = change.change_id
     if change.is_held and change.is_open:
-        return WrongState(
-            f"change {number} is held by {change.held_username}: {change.hold_reason}",
-            hint=f"an approver lets it go with `modelref-git unhold {number}`",
-        )
+        return Held(change, hint=f"an approver lets it go with `modelref-git unhold {number}`")
     now = f"is {change.status}" if change.status != PENDING else "has your approval already"
     return WrongState(f"change {number} {now}", hint=f"`modelref-git status {number}` says what it waits for")

@@ -81,6 +81,8 @@ def payload(event: Event, change_id: int | None, about: Proposal | None) -> dict
         "ack_critical": event.acknowledged or None,
         "sole_approver": event.sole or None,
         "attested_by": str(event.attested_by) if event.attested_by is not None else None,
+        "flags": list(event.flags) or None,
+        "route": event.route,
     }
     return {key: value for key, value in row.items() if value is not None}
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from modelref_git.errors import IntegrityFailure, Invalid, Problem
-from modelref_git.proposals.actors import APPROVER, ROLES, Actor, Member
+from modelref_git.proposals.actors import APPROVER, REQUESTOR, ROLES, Actor, Member
 
 FORMAT: Final = 1
 """The format version of a dataset repository that this program reads and writes."""
@@ -71,6 +71,8 @@ class Policy:
     replica_max_age: int = 604_800
     """Seconds after which a replica that could not follow calls itself stale."""
     protected: tuple[Protection, ...] = ()
+    flag_roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """``[policy.flag_roles]``: the roles of whoever has a flag at the login service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class DatasetConfig:
         config = cls(
             members=reading.members(document.get("members", []), categories),
             categories=categories,
-            policy=reading.policy(reading.table(document, "policy"), document.get("protected", [])),
+            policy=reading.policy(reading.table(document, "policy"), document.get("protected", []), categories),
             rules=reading.rules(reading.table(document, "rules")),
             exceptions=reading.exceptions(document.get("exceptions", [])),
         )
@@ -122,6 +124,27 @@ class DatasetConfig:
     def member(self, ident: str) -> Member | None:
         """The member with the id *ident*."""
         return next((member for member in self.members if member.id == ident), None)
+
+    def known_flags(self, flags: Iterable[str]) -> tuple[str, ...]:
+        """Those of *flags* that the policy says anything about, sorted."""
+        return tuple(sorted({flag for flag in flags if self.policy.flag_roles.get(flag)}))
+
+    def acting(self, actor: Actor, flags: Iterable[str] = ()) -> Member | None:
+        """The member that *actor* is, with the roles that their *flags* bring besides.
+
+        Whoever is not listed is a guest: with those roles alone, or nobody where the flags bring none.
+        """
+        listed = self.member(actor.id)
+        brought = [role for flag in flags for role in self.policy.flag_roles.get(flag, ())]
+        if not brought:
+            return listed
+        found = Member(actor.id, actor.name) if listed is None else listed
+        return replace(found, roles=tuple(dict.fromkeys((*found.roles, *brought))))
+
+    def is_service(self, actor: Actor | None) -> bool:
+        """Whether *actor* is a member who may write events in the name of others."""
+        listed = self.member(actor.id) if actor is not None else None
+        return listed is not None and listed.is_service
 
     def member_by_email(self, email: str) -> Member | None:
         """The member who has *email* (letter case does not count)."""
@@ -140,6 +163,9 @@ _POLICY_TYPES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "ack_critical": (lambda value: isinstance(value, bool) or value == SECOND, f'true, false or "{SECOND}"'),
     "replica_max_age": (_is_count, "a number of seconds"),
 }
+FLAG_ROLES: Final = "flag_roles"
+"""The table in ``[policy]`` that maps what a login service says of its users to roles."""
+_GUEST_ROLES: Final = (REQUESTOR, APPROVER)
 _EXCEPTION_KEYS: Final = ("rule", "category", "name", "reason")
 _PROTECTED_KEYS: Final = frozenset({"category", "name", "field", "requestors", "approvers", "approvals", "reason"})
 
@@ -175,13 +201,18 @@ class _Reading:
                 self.fault(at, f"the id {ident!r} stands twice")
             seen.add(ident)
             lists = {key: self._texts(row, key, at) for key in ("emails", "ssh_keys", "roles")}
-            for role in lists["roles"]:
-                kind, _, category = role.partition(":")
-                if role not in ROLES and not (kind == APPROVER and category in categories):
-                    known = f"{', '.join(ROLES)}, and {APPROVER}:CATEGORY"
-                    self.fault(f"{at}/roles", f"{role!r} is no role; roles are {known}")
+            self._check_roles(lists["roles"], ROLES, categories, f"{at}/roles")
             members.append(Member(ident, name, lists["emails"], lists["ssh_keys"], lists["roles"]))
         return tuple(members)
+
+    def _check_roles(
+        self, roles: Iterable[str], known: tuple[str, ...], categories: Mapping[str, CategoryConfig], at: str
+    ) -> None:
+        for role in roles:
+            kind, _, category = role.partition(":")
+            if role not in known and not (kind == APPROVER and category in categories):
+                words = f"{', '.join(known)}, and {APPROVER}:CATEGORY"
+                self.fault(at, f"{role!r} is no role; roles are {words}")
 
     @staticmethod
     def _word(row: dict[str, Any], key: str) -> str:
@@ -213,9 +244,10 @@ class _Reading:
                 found[name] = CategoryConfig(name, schema, fan_out)
         return found
 
-    def policy(self, row: dict[str, Any], protected: Any) -> Policy:
+    def policy(self, row: dict[str, Any], protected: Any, categories: Mapping[str, CategoryConfig]) -> Policy:
+        flag_roles = self._flag_roles(row.get(FLAG_ROLES, {}), categories)
         known = {name: item for name, item in row.items() if name in _POLICY_TYPES}
-        for name in row.keys() - known.keys():
+        for name in row.keys() - known.keys() - {FLAG_ROLES}:
             self.fault(f"/policy/{name}", f"{name!r} is nothing that the policy says")
         for name, value in known.items():
             right, words = _POLICY_TYPES[name]
@@ -223,7 +255,20 @@ class _Reading:
                 self.fault(f"/policy/{name}", f"{name} is {words}")
         if self.problems:
             return Policy()
-        return Policy(**known, protected=self._protections(protected))
+        return Policy(**known, protected=self._protections(protected), flag_roles=flag_roles)
+
+    def _flag_roles(self, rows: Any, categories: Mapping[str, CategoryConfig]) -> dict[str, tuple[str, ...]]:
+        at = f"/policy/{FLAG_ROLES}"
+        if not isinstance(rows, dict):
+            self.fault(at, f"[policy.{FLAG_ROLES}] must be a table of lists of roles")
+            return {}
+        found = {}
+        for flag in rows:
+            if not flag.strip() or flag != flag.strip():
+                self.fault(f"{at}/{flag}", "a flag is a text without white space at its ends")
+            found[flag] = self._texts(rows, flag, at)
+            self._check_roles(found[flag], _GUEST_ROLES, categories, f"{at}/{flag}")
+        return found
 
     def _protections(self, rows: Any) -> tuple[Protection, ...]:
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelref_git.errors import Conflict, Invalid, NotFound, Problem
 from modelref_git.proposals.actors import Member
-from modelref_git.proposals.config import FILE, FORMAT, DatasetConfig, RuleException
+from modelref_git.proposals.config import FILE, FLAG_ROLES, FORMAT, DatasetConfig, RuleException
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
 RULES: Final = "rules."
 """With this in front, a line's name is that of a rule of good data."""
+FLAGS: Final = f"{FLAG_ROLES}."
+"""With this in front, a line's name is that of a flag of the login service."""
 
 
 def initial(owner: Member, categories: Mapping[str, str], rules: Mapping[str, str]) -> bytes:
@@ -115,7 +117,9 @@ def _place_of_member(data: bytes, ident: str) -> int:
 
 
 def with_policy(data: bytes, settings: Sequence[tuple[str, Any]]) -> bytes:
-    """The file with each ``(name, value)`` of *settings* in ``[policy]``, and ``rules.ID`` in ``[rules]``.
+    """The file with each ``(name, value)`` of *settings* in ``[policy]``.
+
+    ``rules.ID`` is set in ``[rules]``, ``flag_roles.FLAG`` in ``[policy.flag_roles]``.
 
     Raises:
         Invalid: there is no such line, or the value makes no sense there.
@@ -128,7 +132,13 @@ def with_policy(data: bytes, settings: Sequence[tuple[str, Any]]) -> bytes:
             table = "rules" if name.startswith(RULES) else "policy"
             if table not in document:
                 document.add(table, tomlkit.table())
-            document[table][name.removeprefix(RULES)] = value
+            rows: Any = document[table]
+            if not name.startswith(FLAGS):
+                rows[name.removeprefix(RULES)] = value
+            elif FLAG_ROLES not in rows:
+                rows.add(FLAG_ROLES, tomlkit.item({name.removeprefix(FLAGS): value}).add(tomlkit.nl()))
+            else:
+                rows[FLAG_ROLES][name.removeprefix(FLAGS)] = value
 
     try:
         return _edited(data, change)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modelref_git.errors import IntegrityFailure, UsageFault
 from modelref_git.proposals import spans, trailers
 from modelref_git.proposals.actors import Actor
+from modelref_git.proposals.request_key import RequestKey
 from modelref_git.proposals.spans import Span
 
 if TYPE_CHECKING:
@@ -164,6 +165,12 @@ class Event:
     """The branch that :attr:`intake` was at, as ``intake/<anything>`` or a ref; ``None`` if it was named by itself."""
     attested_by: Actor | None = None
     """The service that wrote the event in the actor's name."""
+    flags: tuple[str, ...] = ()
+    """What the login service said of the actor, sorted. Only a service is believed about it."""
+    route: str | None = None
+    """Of an ``enqueue``: the operation id of the HTTP route that it came by."""
+    request: RequestKey | None = None
+    """What the client called the request that the event is part of."""
     note: str | None = None
     headline: str | None = None
     """What the subject says after the action."""
@@ -206,6 +213,8 @@ class Event:
         rows += [("Main", self.main)] if self.main else []
         rows.append(("Actor", str(self.actor)))
         rows += [("Attested-By", str(self.attested_by))] if self.attested_by else []
+        rows += [("Flag", flag) for flag in self.flags]
+        rows += [("Request-Key", str(self.request))] if self.request else []
         rows += [("Genesis", self.genesis)] if self.genesis else []
         return trailers.message(f"{self.action}: {self.headline or self._words()}", body, rows)
 
@@ -225,6 +234,7 @@ class Event:
             ("Job-Id", self.job_id),
             ("Intake", self.intake),
             ("Source", self.source),
+            ("Route", self.route),
             ("Note", self.note),
         )
 
@@ -314,6 +324,9 @@ def decode(oid: str, text: str, time: int) -> Event:
             intake=single.get("Intake"),
             source=single.get("Source"),
             attested_by=Actor.parse(single["Attested-By"]) if "Attested-By" in single else None,
+            flags=_flags(many.get("Flag", [])),
+            route=_word(single, "Route"),
+            request=RequestKey.parse(single["Request-Key"]) if "Request-Key" in single else None,
             note=single.get("Note"),
             headline=subject.partition(": ")[2],
         )
@@ -331,6 +344,18 @@ def decode(oid: str, text: str, time: int) -> Event:
 
 def _number(rows: dict[str, str], key: str) -> int | None:
     return int(rows[key]) if key in rows else None
+
+
+def _word(rows: dict[str, str], key: str) -> str | None:
+    if key in rows and not rows[key].strip():
+        raise ValueError(f"{key} is blank")
+    return rows.get(key)
+
+
+def _flags(values: list[str]) -> tuple[str, ...]:
+    if values != sorted({value for value in values if value.strip()}):
+        raise ValueError("its flags are not in order, stand twice, or are blank")
+    return tuple(values)
 
 
 def _spans(rows: dict[str, str], key: str) -> tuple[Span, ...]:

@@ -47,11 +47,14 @@ class Case:
     edits: bool = False
     """Of a rebase: whether it changes what is proposed."""
     attested_by: Actor | None = None
+    flags: tuple[str, ...] = ()
+    """What the login service said of the actor."""
 
     @property
     def member(self) -> Member | None:
-        """The actor as a member."""
-        return self.config.member(self.actor.id)
+        """The actor as a member, with the roles that their flags bring; only a service is believed about flags."""
+        flags = self.flags if self.flags and self.config.is_service(self.attested_by) else ()
+        return self.config.acting(self.actor, flags)
 
     @property
     def protections(self) -> list[Protection]:
@@ -156,12 +159,16 @@ def _approvers(config: DatasetConfig, change: Change, facts_of: FactsOf) -> list
 def able(config: DatasetConfig, category: str, protections: Iterable[Protection]) -> list[Member]:
     """The members who may approve in a category what *protections* are about; a service approves nothing itself."""
     limits = [item.approvers for item in protections if item.approvers]
-    within = None if category == POLICY else category
-    return [
-        member
-        for member in config.members
-        if member.approves(within) and not member.is_service and all(member.id in allowed for allowed in limits)
-    ]
+    return [member for member in config.members if _is_able(member, category, limits)]
+
+
+def _is_able(member: Member, category: str, limits: Iterable[tuple[str, ...]]) -> bool:
+    return _approves(member, category) and not member.is_service and all(member.id in allowed for allowed in limits)
+
+
+def _approves(member: Member | None, category: str) -> bool:
+    """Whether somebody is an approver of a category; a change of the policy takes one of the whole dataset."""
+    return member is not None and member.approves(None if category == POLICY else category)
 
 
 def counting(config: DatasetConfig, change: Change, facts_of: FactsOf) -> list[Member]:
@@ -174,7 +181,10 @@ def counting(config: DatasetConfig, change: Change, facts_of: FactsOf) -> list[M
 
 
 def is_sole_approver(config: DatasetConfig, actor: Actor, change: Change, facts_of: FactsOf) -> bool:
-    """Whether two-person review would bind *actor*, and does not because nobody else could approve this very change."""
+    """Whether two-person review would bind *actor*, and does not because nobody else could approve this very change.
+
+    Listed members alone are looked at: who else has which flags at a login service, nobody here knows.
+    """
     if not config.policy.two_person_review or not _asked(config, actor.id, change):
         return False
     mine = any(member.id == actor.id for member in _approvers(config, change, facts_of))
@@ -195,9 +205,20 @@ def counted(
     allowed = {member.id for member in counting(config, change, facts_of)}
     found: list[GivenApproval] = []
     for given in change.approvals if approvals is None else approvals:
-        if given.by in allowed and not any(same_person(config, given.by, other.by) for other in found):
+        counts = given.by in allowed or _counts_by_flags(config, change, facts_of, given)
+        if counts and not any(same_person(config, given.by, other.by) for other in found):
             found.append(given)
     return found
+
+
+def _counts_by_flags(config: DatasetConfig, change: Change, facts_of: FactsOf, given: GivenApproval) -> bool:
+    """Whether an approval counts for what its giver's flags bring by *config*: two-person review always binds them."""
+    giver = config.acting(Actor(given.by, given.username), given.flags) if given.flags else None
+    if giver is None or not _approves(giver, change.category):
+        return False
+    limits = [item.approvers for item in protections_of(config, change, facts_of) if item.approvers]
+    own = config.policy.two_person_review and _asked(config, given.by, change)
+    return _is_able(giver, change.category, limits) and not own
 
 
 def needed(config: DatasetConfig, change: Change, facts_of: FactsOf) -> int:
@@ -259,11 +280,9 @@ def _requestor(case: Case) -> Iterator[str]:
 
 
 def _approver(case: Case) -> Iterator[str]:
-    if case.action in DECISIONS and case.change is not None:
-        category = None if case.change.category == POLICY else case.change.category
-        if case.member is None or not case.member.approves(category):
-            of = f" of {category}" if category is not None else ""
-            yield f"{_who(case)} is no approver{of}"
+    if case.action in DECISIONS and case.change is not None and not _approves(case.member, case.change.category):
+        of = f" of {case.change.category}" if case.change.category != POLICY else ""
+        yield f"{_who(case)} is no approver{of}"
 
 
 def _administrator(case: Case) -> Iterator[str]:
@@ -298,9 +317,14 @@ def _two_people(case: Case) -> Iterator[str]:
     change = case.change
     if case.action != events.APPROVE or change is None or not case.config.policy.two_person_review:
         return
-    if _asked(case.config, case.actor.id, change) and eligible(case.config, change, case.facts_of):
-        others = ", ".join(str(member.actor) for member in eligible(case.config, change, case.facts_of)[:5])
-        yield f"{_who(case)} asked for {_what(change)}: somebody else approves it ({others})"
+    if not _asked(case.config, case.actor.id, change):
+        return
+    others = eligible(case.config, change, case.facts_of)
+    listed = case.config.member(case.actor.id)
+    by_flags = _approves(case.member, change.category) and not _approves(listed, change.category)
+    if others or by_flags:
+        named = f" ({', '.join(str(member.actor) for member in others[:5])})" if others else ""
+        yield f"{_who(case)} asked for {_what(change)}: somebody else approves it{named}"
 
 
 def _no_service(case: Case) -> Iterator[str]:
@@ -309,10 +333,14 @@ def _no_service(case: Case) -> Iterator[str]:
 
 
 def _attested(case: Case) -> Iterator[str]:
-    if case.attested_by is not None:
-        service = case.config.member(case.attested_by.id)
-        if service is None or not service.is_service:
-            yield f"{case.attested_by} is no service, and may write in nobody else's name"
+    if case.attested_by is not None and not case.config.is_service(case.attested_by):
+        yield f"{case.attested_by} is no service, and may write in nobody else's name"
+
+
+def _flags(case: Case) -> Iterator[str]:
+    if case.flags and not case.config.is_service(case.attested_by):
+        said = ", ".join(case.flags)
+        yield f"no service says that {_who(case)} is {said}"
 
 
 def _in_own_name(case: Case) -> Iterator[str]:
@@ -373,6 +401,7 @@ RULES: Final = (
         "role.own_name", "Only a service or an approver puts a proposal of somebody else into the queue.", _in_own_name
     ),
     Rule("role.service", "Only a service writes events in the name of others.", _attested),
+    Rule("role.flags", "Only a service says what a login may do.", _flags),
     Rule("review.two_people", "Whoever asked for a change does not approve it, if anybody else can.", _two_people),
     Rule("review.no_service", "A service approves nothing in its own name.", _no_service),
     Rule(ENOUGH, "A change is applied with as many counting approvals as the policy asks for.", _enough),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Final, Protocol
 
 from modelref_git.errors import IntegrityFailure
@@ -25,11 +25,26 @@ class GivenApproval:
     at: int
     acknowledged: bool = False
     """Whether the giver looked at the critical fields a second time."""
+    flags: tuple[str, ...] = ()
+    """What the login service said of the giver: the policy says, whenever it is asked, what that counts for."""
 
     def as_state(self) -> dict[str, Any]:
         """The approval as JSON for the state tree."""
         row: dict[str, Any] = {"by": self.by, "username": self.username, "at": self.at}
-        return {**row, "acknowledged": True} if self.acknowledged else row
+        row |= {"acknowledged": True} if self.acknowledged else {}
+        return {**row, "flags": list(self.flags)} if self.flags else row
+
+    @classmethod
+    def from_state(cls, row: Mapping[str, Any]) -> GivenApproval:
+        """Read what :meth:`as_state` wrote.
+
+        Raises:
+            IntegrityFailure: it is no approval.
+        """
+        try:
+            return cls(**{**row, "flags": tuple(row.get("flags", ()))})
+        except TypeError as error:
+            raise IntegrityFailure(f"the state of an approval is not readable: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +93,8 @@ class Change:
     purged_by: str | None = None
     purged_username: str | None = None
     purged_at: int | None = None
+    request_metadata: Mapping[str, Any] | None = field(default=None, hash=False)
+    """How it was asked for: ``{"route": ...}`` of what came by HTTP."""
 
     @property
     def is_open(self) -> bool:
@@ -135,7 +152,7 @@ class Change:
     def from_state(cls, row: Mapping[str, Any]) -> Change:
         """Read what :meth:`as_state` wrote."""
         try:
-            given = tuple(GivenApproval(**item) for item in row.get("approvals", ()))
+            given = tuple(GivenApproval.from_state(item) for item in row.get("approvals", ()))
             lists = {"waived": tuple(row.get("waived", ())), "approvals": given}
             return cls(**{"commit": "", "base": "", "base_blob": None, "blob": None, **row, **lists})
         except TypeError as error:

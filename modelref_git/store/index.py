@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 
@@ -32,6 +32,22 @@ class RecordChange:
     after: str | None
     change_ids: tuple[int, ...]
     """The changes of the record that the commit merged, ascending; none for an administrative one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of the records of one category."""
+
+    creates: int
+    updates: int
+    deletes: int
+    last_name: str
+    """The record that changed last."""
+    last_before: str | None
+    last_after: str | None
+    """Its blobs, as in `RecordChange`."""
+    last_time: int
+    """When, in Unix seconds."""
 
 
 class Wanted(TypedDict, total=False):
@@ -117,6 +133,18 @@ class Index:
         )
         return {row[0] for row in rows}
 
+    def batches_of(self, change_ids: Iterable[int]) -> set[int]:
+        """The batches that any of the changes was ever in, or was rejected with."""
+        numbers = json.dumps(list(change_ids))
+        rows = self._rows(
+            "SELECT batch_id FROM about WHERE change_id IN (SELECT value FROM json_each(?)) "
+            "AND batch_id IS NOT NULL AND event_id <= ? UNION "
+            "SELECT batch_id FROM past WHERE change_id IN (SELECT value FROM json_each(?)) "
+            "AND batch_id IS NOT NULL AND first_id <= ?",
+            [numbers, self.last_event] * 2,
+        )
+        return {row[0] for row in rows}
+
     def batches(self, below: int | None, limit: int) -> list[int]:
         """The numbers of at most *limit* batches, descending; with *below*, of those under it."""
         rows = self._rows(
@@ -134,6 +162,69 @@ class Index:
         )
         return rows[0][0] if rows and event_id <= min(rows[0][1], self.last_event) else None
 
+    def request(self, key: str) -> list[tuple[str, str]]:
+        """``(queue commit, digest of the content)`` of the step that answered the request called *key*, oldest first.
+
+        A step is what stands together: events that bear the key elsewhere in the log are none of that request.
+        """
+        rows = self._rows(
+            "SELECT first_id, last_id, oid, content FROM requests JOIN steps USING (first_id) "
+            "WHERE request = ? AND last_id <= ? ORDER BY first_id",
+            [key, self.last_event],
+        )
+        found: list[tuple[str, str]] = []
+        following = None
+        for first_id, last_id, oid, content in rows:
+            if following not in (None, first_id):
+                break
+            found.append((oid, content))
+            following = last_id + 1
+        return found
+
+    def changes(
+        self, categories: Collection[str] = (), name_part: str = "", requested_by: Collection[str] = ()
+    ) -> list[int]:
+        """The changes of any of the *categories*, asked for by any of the ids *requested_by*, ascending.
+
+        What is not given does not matter. *name_part* is a part of the casefolded name. Purged ones are among them.
+        """
+        given = (("category", categories), ("requested_by", requested_by))
+        tests = [f"{column} IN (SELECT value FROM json_each(?))" for column, values in given if values]  # noqa: S608 - the columns are ours
+        rows = self._rows(
+            f"SELECT change_id, name FROM changes WHERE {' AND '.join(['change_id <= ?', *tests])} ORDER BY change_id",  # noqa: S608 - the tests are ours
+            [self._view.queue.header.last_change_id, *(json.dumps(sorted(values)) for _, values in given if values)],
+        )
+        return [number for number, name in rows if name_part in name.casefold()]
+
+    def next_step(self, event_id: int, actions: Sequence[str] = ()) -> tuple[int, int, str] | None:
+        """``(first id, last id, queue commit)`` of the first step with an event behind *event_id*.
+
+        With *actions*, the first of those steps that is of such a kind.
+        """
+        where, values = _tests("steps", ("last_id <= ?", self.last_event), actions=actions)
+        rows = self._rows(
+            f"SELECT first_id, last_id, oid FROM steps WHERE {where} AND last_id > ? "  # noqa: S608 - the tests are ours
+            "AND first_id >= (SELECT coalesce(max(first_id), 0) FROM steps WHERE first_id <= ?) "
+            "ORDER BY first_id LIMIT 1",
+            [*values, event_id, event_id],
+        )
+        return rows[0] if rows else None
+
+    def last_before(self, event_id: int) -> tuple[int, str] | None:
+        """``(last id, queue commit)`` of the newest step that began before *event_id*."""
+        statement = "SELECT last_id, oid FROM steps WHERE first_id < ? AND last_id <= ? ORDER BY first_id DESC LIMIT 1"
+        rows = self._rows(statement, [event_id, self.last_event])
+        return rows[0] if rows else None
+
+    def count_after(self, event_id: int, actions: Sequence[str] = ()) -> int:
+        """How many events there are behind *event_id*; with *actions*, of those kinds."""
+        where, values = _tests("steps", ("last_id <= ?", self.last_event), actions=actions)
+        rows = self._rows(
+            f"SELECT coalesce(sum(last_id - max(first_id - 1, ?)), 0) FROM steps WHERE {where} AND last_id > ?",  # noqa: S608 - the tests are ours
+            [event_id, *values, event_id],
+        )
+        return int(rows[0][0])
+
     def first_id(self, commit: str) -> int | None:
         """The first id of the event in a commit of ``queue``; ``None`` when it is not there, or newer than the view."""
         rows = self._rows("SELECT first_id FROM steps WHERE oid = ? AND last_id <= ?", [commit, self.last_event])
@@ -148,9 +239,15 @@ class Index:
             [category, name, self.last_position if upto is None else min(self.last_position, upto)],
         )
 
-    def changes_after(self, position: int) -> list[RecordChange]:
-        """What was done to any record after a position of ``main``, oldest first."""
-        return self._changes("WHERE position > ? AND position <= ? ORDER BY id", [position, self.last_position])
+    def changes_after(self, position: int, *, limit: int | None = None, skip: int = 0) -> list[RecordChange]:
+        """What was done to any record after a position of ``main``, oldest first.
+
+        With *limit*, so many at most; the first *skip* of them are left out.
+        """
+        return self._changes(
+            "WHERE position > ? AND position <= ? ORDER BY id LIMIT ? OFFSET ?",
+            [position, self.last_position, -1 if limit is None else limit, skip],
+        )
 
     def changes_by(self, event: int) -> list[RecordChange]:
         """What was done to any record by the event with that first id, oldest first."""
@@ -160,6 +257,24 @@ class Index:
         """The commits that came to ``main`` with the event with that first id, oldest first."""
         statement = "SELECT oid FROM commits WHERE first_id = ? AND position <= ? ORDER BY position"
         return [row[0] for row in self._rows(statement, [event, self.last_position])]
+
+    def tallies(self, position: int | None = None) -> dict[str, Tally]:
+        """By category, what became of its records up to a place on ``main``; none of one that never had any."""
+        rows = self._rows(
+            "SELECT category, creates, updates, deletes, name, before, after, time FROM records JOIN "
+            "(SELECT max(id) AS id, sum(before IS NULL) AS creates, sum(after IS NULL) AS deletes, "
+            "sum(before IS NOT NULL AND after IS NOT NULL) AS updates FROM records WHERE position <= ? "
+            "GROUP BY category) USING (id) JOIN commits USING (position) JOIN steps USING (first_id)",
+            [self.last_position if position is None else min(position, self.last_position)],
+        )
+        return {
+            category: Tally(creates, updates, deletes, name, before, after, time)
+            for category, creates, updates, deletes, name, before, after, time in rows
+        }
+
+    def began(self) -> int:
+        """When the first event of the log happened, in Unix seconds."""
+        return int(self._rows("SELECT time FROM steps ORDER BY first_id LIMIT 1", [])[0][0])
 
     def position(self, commit: str) -> int | None:
         """The place of a commit on ``main``; ``None`` when it is not there, or newer than the view."""

@@ -148,12 +148,15 @@ def _add_steps(db: sqlite3.Connection, view: View) -> None:
     if db.execute("SELECT 1 FROM steps WHERE oid = ?", (view.head,)).fetchone():
         return
     last = db.execute("SELECT oid FROM steps ORDER BY first_id DESC LIMIT 1").fetchone()
-    steps, about, past, met = index_rows.steps_after(view, last[0] if last else None)
-    if last and not met:  # another history than the one that was indexed
-        _clear(db, "steps", "about", "past", "commits", "records")
-    db.executemany("INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?)", steps)
-    db.executemany("INSERT INTO about VALUES (?, ?, ?, ?)", about)
-    db.executemany("INSERT INTO past VALUES (?, ?, ?, ?, ?, ?, ?)", past)
+    new = index_rows.steps_after(view, last[0] if last else None)
+    if last and not new.met:  # another history than the one that was indexed
+        _clear(db, "steps", "about", "past", "requests", "changes", "commits", "records")
+    db.executemany("INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?)", new.steps)
+    db.executemany("INSERT INTO about VALUES (?, ?, ?, ?)", new.about)
+    db.executemany("INSERT INTO past VALUES (?, ?, ?, ?, ?, ?, ?)", new.past)
+    db.executemany("INSERT INTO requests VALUES (?, ?, ?)", new.requests)
+    newest = db.execute("SELECT coalesce(max(change_id), 0) FROM changes").fetchone()[0]
+    db.executemany("INSERT INTO changes VALUES (?, ?, ?, ?)", index_rows.changes_after(view.queue, newest))
 
 
 def _add_commits(db: sqlite3.Connection, view: View) -> None:

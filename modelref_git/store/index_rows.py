@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from modelref_git.errors import IntegrityFailure
@@ -11,11 +12,12 @@ from modelref_git.proposals import trailers
 from modelref_git.store.dataset import changed_records
 from modelref_git.store.log import View, with_brought
 from modelref_git.store.objects import Commit, ObjectBuffer
+from modelref_git.store.state import FOLDERS, PURGED, StoredQueue
 
 if TYPE_CHECKING:
     from modelref_git.proposals.events import Event
 
-SCHEMA: Final = 2
+SCHEMA: Final = 4
 """The version of the tables. An index of any other is made anew."""
 APPLICATION: Final = 0x6D726978
 """Tells SQLite's own files apart: ours say this in their header."""
@@ -38,6 +40,13 @@ CREATE TABLE past (
 CREATE INDEX past_by_place ON past (first_id, place);
 CREATE INDEX past_by_change ON past (change_id) WHERE change_id IS NOT NULL;
 CREATE INDEX past_by_batch ON past (batch_id) WHERE batch_id IS NOT NULL;
+CREATE TABLE requests (first_id INTEGER PRIMARY KEY, request TEXT NOT NULL, content TEXT NOT NULL);
+CREATE INDEX requests_by_key ON requests (request, first_id);
+CREATE TABLE changes (
+    change_id INTEGER PRIMARY KEY, category TEXT NOT NULL, name TEXT NOT NULL, requested_by TEXT NOT NULL
+);
+CREATE INDEX changes_by_category ON changes (category);
+CREATE INDEX changes_by_requestor ON changes (requested_by);
 CREATE TABLE commits (position INTEGER PRIMARY KEY, oid TEXT NOT NULL UNIQUE, first_id INTEGER NOT NULL);
 CREATE INDEX commits_by_event ON commits (first_id);
 CREATE TABLE records (
@@ -52,34 +61,71 @@ CREATE INDEX records_by_position ON records (position);
 ``about``    one row for each change and batch that an event speaks of; an event has at least one
 ``past``     what the import of a queue, the event ``first_id``, brings: one row for each change and batch that an event
              of before speaks of, which is the event at that place from 1 on; with place 0, one for each change
+``requests`` the commits of ``queue`` that say what the client called the request that they are part of
+``changes``  of each change, purged or not, what is never other than it was
 ``commits``  the first parents of ``main`` from the first on, each with the first id of the event it belongs to
 ``records``  what a commit of ``main`` did to a record: its blob before and after, and the changes that a batch merged
 """
 
 Row = tuple[Any, ...]
 
+_LOOKED_UP_AT_MOST: Final = 1_000
 
-def steps_after(view: View, last: str | None) -> tuple[list[Row], list[Row], list[Row], bool]:
-    """The rows of ``steps``, ``about`` and ``past`` for what came after the queue commit *last*, oldest first.
 
-    The last value says whether *last* was met; if not, the rows are those of the whole log.
+@dataclass(slots=True)
+class NewSteps:
+    """The rows of what came after one queue commit, oldest first, by table."""
+
+    steps: list[Row] = field(default_factory=list)
+    about: list[Row] = field(default_factory=list)
+    past: list[Row] = field(default_factory=list)
+    requests: list[Row] = field(default_factory=list)
+    met: bool = False
+    """Whether that commit was met; if not, the rows are those of the whole log."""
+
+
+def steps_after(view: View, last: str | None) -> NewSteps:
+    """The rows for what came after the queue commit *last*.
 
     Raises:
         IntegrityFailure: a commit of the log is no event.
     """
     from modelref_git.proposals import events
 
-    steps: list[Row] = []
-    about: list[Row] = []
-    past: list[Row] = []
+    new = NewSteps()
     for commit in view.store.first_parents(view.head):
         if commit.id == last:
-            return steps[::-1], about[::-1], past[::-1], True
+            new.met = True
+            break
         event = events.decode(commit.id, commit.message, commit.committer.time)
-        steps.append((event.first_id, event.last_id, commit.id, event.action, event.actor.id, event.time, event.main))
-        about += reversed(list(about_rows(event)))
-        past += reversed(list(past_rows(with_brought(view.store, event))))
-    return steps[::-1], about[::-1], past[::-1], False
+        new.steps.append(
+            (event.first_id, event.last_id, commit.id, event.action, event.actor.id, event.time, event.main)
+        )
+        new.about += reversed(list(about_rows(event)))
+        new.past += reversed(list(past_rows(with_brought(view.store, event))))
+        if event.request is not None:
+            new.requests.append((event.first_id, event.request.key, event.request.content))
+    for rows in (new.steps, new.about, new.past, new.requests):
+        rows.reverse()
+    return new
+
+
+def changes_after(queue: StoredQueue, last: int) -> Iterator[Row]:
+    """The rows of the changes in *queue* with numbers above *last*, ascending."""
+    newest = queue.header.last_change_id
+    numbers: Iterable[int] = range(last + 1, newest + 1)
+    if newest - last > _LOOKED_UP_AT_MOST:  # among many there can be long stretches without a change
+        folders = (*FOLDERS, PURGED)
+        numbers = sorted(number for folder in folders for number in queue.change_ids(folder) if number > last)
+    for number in numbers:
+        change = queue.change(number) or queue.purged(number)
+        if change is not None:
+            yield number, *map(_storable, (change.category, change.model_name, change.requested_by))
+
+
+def _storable(text: str) -> str:
+    """*text* as SQLite can hold it: without halves of characters, which an old queue may bring."""
+    return text.encode(errors="replace").decode()
 
 
 def about_rows(event: Event) -> Iterator[Row]:

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 _HEADER: Final = "state.json"
 _CLOSED: Final = "closed"
-_PURGED: Final = "purged"
+PURGED: Final = "purged"
 FOLDERS: Final = (PENDING, APPROVED, _CLOSED)
-"""The folders of changes: those of one folder are listed without reading the others."""
+"""The folders of changes: those of one folder are listed without reading the others. `PURGED` is beside them."""
 
 
 def folder_of(status: str) -> str:
@@ -80,7 +80,7 @@ class StoredQueue:
 
     def purged(self, change_id: int) -> Change | None:
         """The change with that number, if a purge has taken it out of the queue."""
-        return self._find(change_id, (_PURGED,))
+        return self._find(change_id, (PURGED,))
 
     def _find(self, change_id: int, folders: Iterable[str]) -> Change | None:
         from modelref_git.proposals.queue import Change
@@ -106,7 +106,7 @@ class StoredQueue:
     def purge_change(self, change: Change, before: Change) -> None:
         """Take *before* out of the queue; *change* is kept for the audit."""
         self._editor.remove(layout.numbered_path(f"changes/{folder_of(before.status)}", change.change_id))
-        path = layout.numbered_path(f"changes/{_PURGED}", change.change_id)
+        path = layout.numbered_path(f"changes/{PURGED}", change.change_id)
         _remember(self._write(path, change.as_state()), change)
         if before.is_open:
             self._index(change)

@@ -16,6 +16,7 @@ from modelref_git.store.state import StoredQueue
 
 if TYPE_CHECKING:
     from modelref_git.proposals.events import Event
+    from modelref_git.proposals.request_key import RequestKey
     from modelref_git.store.signatures import Signer
 
 # What only writers need is imported where they need it: most commands only read.
@@ -37,6 +38,12 @@ class Step:
         self._required: dict[str, bool] = {}
         self.attested_by: Actor | None = None
         """The service that acts in its actors' names."""
+        self.flags: tuple[str, ...] = ()
+        """What the login service says of who acts, as far as the policy asks for it."""
+        self.route: str | None = None
+        """The operation id of the HTTP route by which what is proposed came."""
+        self.request: RequestKey | None = None
+        """What the client calls the request that the step answers."""
         self.objects = store.buffer()
         self.start = head
         self.head = head
@@ -132,6 +139,7 @@ class Step:
             body: lines for people.
         """
         from modelref_git.proposals import lifecycle
+        from modelref_git.proposals.events import ENQUEUE
         from modelref_git.proposals.folds import imported
 
         self._check_key(event.actor)
@@ -143,6 +151,9 @@ class Step:
             time=self.time,
             genesis=header.genesis or self.start,
             attested_by=self.attested_by,
+            flags=self.flags,
+            route=self.route if event.action == ENQUEUE else None,
+            request=self.request,
         )
         lifecycle.apply_event(self.queue, event)
         # The first event has no parent: a walk along first parents must end with it.

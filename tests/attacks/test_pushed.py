@@ -16,11 +16,12 @@ import pytest
 
 from tests.attacks import judge
 from tests.attacks.forging import Forger
+from tests.attacks.test_guests import house
 from tests.attacks.test_imported_queue import honest_world, liar
 from tests.attacks.test_people import keys
 from tests.support.server import Server, moved, refs_of
 
-__all__ = ["honest_world", "keys", "liar"]
+__all__ = ["honest_world", "house", "keys", "liar"]
 
 HERE: Final = Path(__file__)
 MODULES: Final[list[ModuleType]] = [
@@ -129,7 +130,7 @@ def test_what_verification_finds_no_push_brings(
 ) -> None:
     wanted = [name for name in inspect.signature(test).parameters if name not in values]
     given = {name: request.getfixturevalue(name) for name in wanted}
-    attacked = given["liar"].forger if "liar" in given else given.get("forger")
+    attacked = given["liar"].forger if "liar" in given else given.get("house", given.get("forger"))
     if attacked is None:
         pushing = Pushing(Server.empty(tmp_path / "server.git", trustClaims="true"), {})
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,16 @@ import pytest
 from modelref_git.formats.legacy import profile as legacy_profile
 from modelref_git.formats.ranks import STEP
 from modelref_git.formats.text import table as text_table
+from modelref_git.operations.drafting import Request
 from modelref_git.operations.layout import set_fan_out
+from modelref_git.operations.propose import propose_create
 from modelref_git.proposals.actors import ROLES, Actor
 from modelref_git.proposals.config import DatasetConfig, Policy, Protection, RuleException
 from modelref_git.proposals.events import ACTIONS, Event
 from modelref_git.proposals.header import STATE_FORMAT, Header
 from modelref_git.proposals.queue import Batch, Change
 from modelref_git.proposals.reachable import config_problems
+from modelref_git.proposals.request_key import RequestKey
 from modelref_git.records.json_text import MAX_RECORD_BYTES
 from modelref_git.records.names import MAX_FILE_KEY_BYTES, file_key
 from modelref_git.store import layout
@@ -145,7 +148,9 @@ def _of_an_imported_queue(folder: Path) -> str:
 
 def _go_every_way(world: World, record: dict[str, Any]) -> None:
     """Make the other events that there are, with all that they can say."""
-    one, two, three, four = (str(world.create("esrgan", name, {**record, "name": name})) for name in "abcd")
+    one, two, three = (str(world.create("esrgan", name, {**record, "name": name})) for name in "abc")
+    by_http = replace(world.context(CAROL), route="create_v2_esrgan")
+    four = str(propose_create(by_http, Request("create", "esrgan", "d", {**record, "name": "d"}))["change_id"])
     world.run("hold", one, "--reason", "R", actor=ARTHUR).ok()
     world.run("unhold", one, actor=ARTHUR).ok()
     world.run("propose", "rebase", four, "--set", "/description=x", actor=CAROL).ok()
@@ -163,7 +168,8 @@ def _go_every_way(world: World, record: dict[str, Any]) -> None:
         world.run(word, other, "--reason", "R", actor=ARTHUR).ok()
 
     def attested(step: Step) -> None:
-        step.attested_by = Actor("9", "robot")
+        step.attested_by, step.flags = Actor("9", "robot"), ("moderator",)
+        step.request = RequestKey.of("3", "K", b"hold")
         step.append(Event("hold", Actor.parse(ARTHUR), 0, 0, change_ids=(int(two),), reason="R"))
 
     world.context().write(attested)

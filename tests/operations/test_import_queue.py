@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelref_git.errors import Conflict, Forbidden, Invalid, NotFound, UsageFault, WrongState
+from modelref_git.formats.upstream import changes
 from modelref_git.operations.apply import apply_changes
 from modelref_git.operations.audit import audit_batch, audit_batches, audit_current, audit_net_changes
 from modelref_git.operations.audit_events import EventFilters, list_events
@@ -39,7 +40,7 @@ __all__ = ["no_syncing"]
 pytestmark = pytest.mark.usefixtures("no_syncing")
 
 NAMES = ["a", "b/c", "Straße", "d"]
-APART = ("payload", "request_metadata", "related_models")
+APART = ("payload", "related_models")
 """Fields that are not compared one by one: what is proposed, and what only the source keeps."""
 
 ANN = "ann#90"
@@ -734,3 +735,21 @@ def test_the_trailers_say_what_is_skipped_in_spans() -> None:
     found = spans.missing([1, 2, 5, 9], 12)
     assert spans.text_of(found) == "3-4 6-8 10-12"
     assert spans.parse(spans.text_of(found)) == found
+
+
+def test_how_a_change_was_asked_for_comes_with_it(tmp_path: Path) -> None:
+    service = Upstream()
+    number = service.enqueue("create", "clip", "a", clip("a"))
+    world, _ = taken_over(service, tmp_path)
+    assert show_change(world.context(), number)["request_metadata"] == {"route": "create_v2_model"}
+
+
+def test_a_log_whose_program_left_that_out_is_honest_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Upstream()
+    number = service.enqueue("create", "clip", "a", clip("a"))
+    service.review([], [service.enqueue("create", "clip", "b", clip("b"))])
+    with monkeypatch.context() as patch:
+        patch.setattr(changes, "_APART", (*changes._APART, "request_metadata"))
+        world, _ = taken_over(service, tmp_path)
+    assert show_change(world.context(), number)["request_metadata"] is None
+    assert_clean(world.path)

@@ -496,13 +496,16 @@ class Model:
         if batch is not None and batch.status != "open":
             raise Refused(WrongState)
         parts: dict[int, list[int]] = {batch.number: list(batch.members)} if batch is not None else {}
+        if not mixed:
+            # What makes no sense together is said first: who is not there, then who has no batch, then several.
+            together = [self.find(number) for number in numbers]
+            if any(change.batch is None for change in together) or len({change.batch for change in together}) > 1:
+                raise Refused(WrongState)
         for number in numbers:
             change = self.find(number)
             if change.status != "approved" or change.batch is None:
                 raise Refused(WrongState)
             parts.setdefault(change.batch, []).append(number)
-        if len(parts) > 1 and not mixed:
-            raise Refused(WrongState)
         drifted, self_pushed = bool(self.strange), self.pushed
         for place, members in parts.items():
             self._apply(actor, self.batches[place], sorted(members), job, drifted, self_pushed)

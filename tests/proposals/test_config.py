@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from modelref_git.errors import IntegrityFailure, Invalid
-from modelref_git.proposals.actors import Member
+from modelref_git.proposals.actors import Actor, Member
 from modelref_git.proposals.config import SECOND, CategoryConfig, DatasetConfig, Policy, Protection
 from modelref_git.proposals.config_edit import initial, with_member
 
@@ -89,6 +89,15 @@ def faults(text: str) -> list[str]:
         ('[policy]\nack_critical = "third"', "/policy/ack_critical"),
         ("[policy]\nack_critical = 2", "/policy/ack_critical"),
         ("[policy]\nreplica_max_age = -1", "/policy/replica_max_age"),
+        ("[policy]\nflag_roles = 7", "/policy/flag_roles"),
+        ("[policy]\nflag_roles = []", "/policy/flag_roles"),
+        ('[policy.flag_roles]\nmoderator = "approver"', "/policy/flag_roles/moderator"),
+        ("[policy.flag_roles]\nmoderator = [7]", "/policy/flag_roles/moderator"),
+        ('[policy.flag_roles]\nmoderator = ["service"]', "/policy/flag_roles/moderator"),
+        ('[policy.flag_roles]\nmoderator = ["approver:clip"]', "/policy/flag_roles/moderator"),
+        ('[policy.flag_roles]\nmoderator = ["requestor", "king"]', "/policy/flag_roles/moderator"),
+        ('[policy.flag_roles]\n" x" = ["approver"]', "/policy/flag_roles/ x"),
+        ('[policy.flag_roles]\n"" = ["approver"]', "/policy/flag_roles/"),
         ("protected = 7", "/protected"),
         ("protected = [7]", "/protected"),
         ('[[protected]]\nwho = "1"', "/protected/0/who"),
@@ -146,3 +155,55 @@ def test_a_member_is_found_by_id_and_by_any_address_whatever_its_case() -> None:
     assert config.member("5") is None
     assert config.member_by_email("D@People.Example") == DORA
     assert config.member_by_email("nobody@people.example") is None
+
+
+FLAGGED = b"""\
+format = 1
+[policy]
+approvals = 2
+[policy.flag_roles]
+moderator = ["approver:clip", "requestor"]
+trusted = ["requestor"]
+nothing = []
+[[members]]
+id = "1"
+name = "a"
+emails = ["a@people.example"]
+roles = ["requestor"]
+[[members]]
+id = "9"
+name = "robot"
+roles = ["service"]
+[categories.clip]
+schema = "s"
+"""
+
+
+def test_flags_are_mapped_to_roles() -> None:
+    policy = DatasetConfig.parse(FLAGGED).policy
+    assert policy.flag_roles == {"moderator": ("approver:clip", "requestor"), "trusted": ("requestor",), "nothing": ()}
+    assert policy.approvals == 2
+
+
+def test_flags_make_a_guest_of_a_stranger_and_add_to_what_a_member_may() -> None:
+    config = DatasetConfig.parse(FLAGGED)
+    stranger = Actor("77", "gwen")
+    assert config.acting(stranger) is None
+    assert config.acting(stranger, ("nothing", "unheard of")) is None
+    assert config.acting(stranger, ("trusted",)) == Member("77", "gwen", (), (), ("requestor",))
+    both = config.acting(stranger, ("moderator", "trusted"))
+    assert both == Member("77", "gwen", (), (), ("approver:clip", "requestor"))
+    listed = config.acting(Actor("1", "a"), ("moderator",))
+    assert listed == Member("1", "a", ("a@people.example",), (), ("requestor", "approver:clip"))
+    assert config.acting(Actor("1", "a")) == config.member("1")
+
+
+def test_flags_that_bring_nothing_are_not_known() -> None:
+    config = DatasetConfig.parse(FLAGGED)
+    assert config.known_flags(["trusted", "nothing", "unheard of", "moderator", "trusted"]) == ("moderator", "trusted")
+
+
+def test_only_a_listed_service_is_one() -> None:
+    config = DatasetConfig.parse(FLAGGED)
+    found = [config.is_service(actor) for actor in (Actor("9", "robot"), Actor("1", "a"), Actor("77", "gwen"), None)]
+    assert found == [True, False, False, False]

@@ -118,3 +118,19 @@ def test_lines_of_the_policy_are_set_and_its_comments_stay() -> None:
 def test_a_line_that_the_policy_does_not_have_is_refused(setting: tuple[str, object]) -> None:
     with pytest.raises(Invalid):
         with_policy(COMMENTED, [setting])
+
+
+def test_flags_are_mapped_and_unmapped_line_by_line() -> None:
+    edited = with_policy(COMMENTED, [("flag_roles.moderator", ["approver"]), ("flag_roles.trusted", ["requestor"])])
+    assert lines_but(edited, b"[policy.flag_roles]", b'moderator = ["approver"]', b'trusted = ["requestor"]') == (
+        lines_but(COMMENTED)
+    )
+    edited = with_policy(edited, [("flag_roles.trusted", []), ("approvals", 2)])
+    policy = DatasetConfig.parse(edited).policy
+    assert policy.flag_roles == {"moderator": ("approver",), "trusted": ()}
+    assert policy.approvals == 2
+    assert DatasetConfig.parse(with_policy(edited, [("flag_roles", {"x": ["requestor"]})])).policy.flag_roles == {
+        "x": ("requestor",)
+    }
+    with pytest.raises(Invalid):
+        with_policy(edited, [("flag_roles.moderator", ["service"])])

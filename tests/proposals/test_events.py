@@ -10,6 +10,7 @@ from modelref_git.errors import IntegrityFailure
 from modelref_git.proposals import trailers
 from modelref_git.proposals.actors import Actor
 from modelref_git.proposals.events import ACTIONS, ADMINISTRATIVE, Approval, Event, Proposal, batch_message, decode
+from modelref_git.proposals.request_key import RequestKey
 
 CAROL = Actor("2", "carol")
 
@@ -69,6 +70,9 @@ def events(draw: st.DrawFn) -> Event:
         stranger=draw(st.none() | oids),
         attested_by=draw(st.none() | actors()),
         note=draw(st.none() | titles),
+        flags=tuple(sorted(draw(st.sets(titles.filter(str.strip), max_size=3)))),
+        route=draw(st.none() | titles.filter(str.strip)),
+        request=draw(st.none() | st.builds(RequestKey.of, st.text(), st.text(), st.binary())),
     )
     if action in ("enqueue", "rebase"):
         event = replace(event, proposals=tuple(draw(proposals()) for _ in ids), waived=waived)
@@ -113,6 +117,9 @@ def test_no_text_of_a_persons_forges_a_trailer(event: Event) -> None:
     assert found.count("Batch-Id") == (event.batch_id is not None)
     assert found.count("Sole-Approver") == len(event.sole)
     assert found.count("Attested-By") == (event.attested_by is not None)
+    assert [value for key, value in rows if key == "Flag"] == list(event.flags)
+    assert found.count("Route") == (event.route is not None)
+    assert found.count("Request-Key") == (event.request is not None)
     assert found.count("Ack-Critical") == event.acknowledged
 
 
@@ -215,3 +222,34 @@ def test_an_event_whose_ids_do_not_fit_its_changes_is_no_event() -> None:
     assert "Event-Id: 7-8\n" in text
     with pytest.raises(IntegrityFailure, match="do not fit"):
         decode("0" * 40, text.replace("Event-Id: 7-8", "Event-Id: 7-9"), 0)
+
+
+PLAIN = Event(
+    "enqueue", CAROL, 1, 7, change_ids=(1,), proposals=(Proposal("", "", "", CAROL, None, "c" * 40, "", None, None),)
+)
+
+
+def test_an_event_without_the_words_of_a_service_is_written_as_before() -> None:
+    found = {key for key, _ in trailers.read(PLAIN.message())}
+    assert found == {"Event", "Event-Id", "Change-Id", "Proposal", "Actor"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Flag: b\nFlag: a",
+        "Flag: a\nFlag: a",
+        'Flag: ""',
+        'Flag: " "',
+        'Route: ""',
+        f"Request-Key: {'a' * 32}",
+        f"Request-Key: {'a' * 32} {'b' * 15}",
+        f"Request-Key: {'a' * 32} {'b' * 16} c",
+        f"Request-Key: {'A' * 32} {'b' * 16}",
+        f"Request-Key: {'a' * 31}g {'b' * 16}",
+    ],
+)
+def test_bad_words_of_a_service_are_no_event(line: str) -> None:
+    text = PLAIN.message().replace("Actor: ", f"{line}\nActor: ")
+    with pytest.raises(IntegrityFailure):
+        decode("0" * 40, text, 7)

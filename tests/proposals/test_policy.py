@@ -77,6 +77,31 @@ LOOKED_TWICE = ready(CAROL, approvals=(approval(ARTHUR, acknowledged=True),))
 CRITICAL = ruled(ack_critical=True)
 BY_SECOND = ruled(ack_critical=SECOND)
 
+GUEST = Member("77", "gwen")
+"""Somebody on no list; only a login service knows her."""
+FLAG_ROLES = {"moderator": ("approver",), "trusted": ("requestor",), "of clip": ("approver:clip",)}
+
+
+def flagged(
+    members: tuple[Member, ...] = CONFIG.members, protected: tuple[Protection, ...] = (), **settings: Any
+) -> DatasetConfig:
+    return ruled(*protected, members=members, flag_roles=FLAG_ROLES, **settings)
+
+
+def vouched(
+    action: str,
+    member: Member,
+    change: Change | None,
+    flag: str = "moderator",
+    *,
+    by: Member | None = ROBOT,
+    config: DatasetConfig | None = None,
+) -> Case:
+    """A case of somebody of whom a service says that they have *flag*."""
+    attested_by = by.actor if by is not None else None
+    return case(action, member, change, config or flagged(), flags=(flag,), attested_by=attested_by)
+
+
 BROKEN_AND_KEPT: list[tuple[str, Case, Case]] = [
     ("role.requestor", case("enqueue", NINA, asked(NINA)), case("enqueue", CAROL, asked(CAROL))),
     ("role.requestor", case("rebase", NINA, asked(NINA)), case("rebase", ARTHUR, asked(CAROL))),
@@ -107,6 +132,38 @@ BROKEN_AND_KEPT: list[tuple[str, Case, Case]] = [
         "role.service",
         case("approve", ARTHUR, asked(), attested_by=Actor("9", "stranger")),
         case("approve", ARTHUR, asked()),
+    ),
+    ("role.flags", vouched("approve", GUEST, asked(), by=None), vouched("approve", GUEST, asked())),
+    ("role.flags", vouched("hold", GUEST, asked(), by=CAROL), vouched("hold", GUEST, asked())),
+    ("role.flags", vouched("hold", GUEST, asked(), by=ARTHUR), vouched("hold", GUEST, asked())),
+    ("role.approver", vouched("reject", GUEST, asked(), "trusted"), vouched("reject", GUEST, asked())),
+    ("role.approver", vouched("approve", GUEST, asked(), "unheard of"), vouched("approve", CAROL, asked(ARTHUR))),
+    (
+        "role.approver",
+        vouched("hold", GUEST, asked(CAROL, "blip"), "of clip"),
+        vouched("hold", GUEST, asked(), "of clip"),
+    ),
+    ("role.administrator", vouched("layout", GUEST, None, "of clip"), vouched("layout", GUEST, None)),
+    (
+        "role.requestor",
+        vouched("enqueue", GUEST, asked(GUEST), "unheard of"),
+        vouched("enqueue", GUEST, asked(GUEST), "trusted"),
+    ),
+    ("review.two_people", vouched("approve", GUEST, asked(GUEST)), vouched("approve", GUEST, asked())),
+    (
+        "review.two_people",
+        vouched("approve", CAROL, asked(CAROL), config=flagged((OLIVIA, CAROL, ROBOT))),
+        vouched("approve", CAROL, asked(OLIVIA), config=flagged((OLIVIA, CAROL, ROBOT))),
+    ),
+    (
+        "review.two_people",
+        vouched("approve", GUEST, asked(GUEST), config=flagged((ROBOT,))),
+        vouched("approve", GUEST, asked(GUEST), config=flagged((ROBOT,), two_person_review=False)),
+    ),
+    (
+        "protected.approver",
+        vouched("approve", GUEST, asked(), config=flagged(protected=(CLIP_RECORD,))),
+        vouched("approve", GUEST, asked(), config=flagged(protected=(replace(CLIP_RECORD, approvers=("77",)),))),
     ),
     ("review.two_people", case("approve", ARTHUR, asked(ARTHUR)), case("approve", OLIVIA, asked(ARTHUR))),
     (
@@ -439,3 +496,70 @@ def test_an_apply_is_refused_exactly_for_what_is_missing(
     judged = {item.rule for item in judge(Case(config, Actor("1", "m1"), "apply", approved, facts_of))}
     wanted = {item.rule for item in policy.missing(config, approved, facts_of)}
     assert judged - {"role.approver"} == wanted
+
+
+def by_guest(member: Member, *flags: str, acknowledged: bool = False) -> GivenApproval:
+    return replace(approval(member, acknowledged=acknowledged), flags=flags)
+
+
+def lacks(change: Change, config: DatasetConfig) -> list[str]:
+    return [item.rule for item in policy.missing(config, change, nothing)]
+
+
+def test_a_guests_approval_counts_by_the_mapping_of_the_moment() -> None:
+    change = ready(CAROL, approvals=(by_guest(GUEST, "moderator"),))
+    assert lacks(change, flagged()) == []
+    assert lacks(change, CONFIG) == [policy.ENOUGH]
+    assert lacks(change, ruled(flag_roles={"moderator": ("approver:blip",)})) == [policy.ENOUGH]
+    assert lacks(ready(CAROL, approvals=(by_guest(GUEST, "trusted"),)), flagged()) == [policy.ENOUGH]
+    assert lacks(ready(CAROL, approvals=(by_guest(GUEST),)), flagged()) == [policy.ENOUGH]
+
+
+def test_a_guests_approval_counts_once_and_besides_a_members() -> None:
+    two = flagged(approvals=2)
+    assert lacks(ready(CAROL, approvals=(by_guest(GUEST, "moderator"), approval(ARTHUR))), two) == []
+    assert lacks(ready(CAROL, approvals=(by_guest(GUEST, "moderator"),) * 2), two) == [policy.ENOUGH]
+    assert lacks(ready(CAROL, approvals=(by_guest(ARTHUR, "moderator"), approval(ARTHUR))), two) == [policy.ENOUGH]
+
+
+def test_a_guests_approval_of_what_they_asked_for_never_counts_under_two_person_review() -> None:
+    own = ready(GUEST, approvals=(by_guest(GUEST, "moderator"),))
+    for config in (flagged(), flagged((ROBOT,)), flagged((OLIVIA, ROBOT))):
+        assert lacks(own, config) == [policy.ENOUGH]
+    assert lacks(own, flagged(two_person_review=False)) == []
+    queued_by = ready(CAROL, enqueued_by=GUEST.id, approvals=(by_guest(GUEST, "moderator"),))
+    assert lacks(queued_by, flagged()) == [policy.ENOUGH]
+
+
+def test_a_protection_by_ids_holds_for_guests() -> None:
+    change = ready(CAROL, approvals=(by_guest(GUEST, "moderator"),))
+    assert lacks(change, flagged(protected=(CLIP_RECORD,))) == [policy.ENOUGH]
+    assert lacks(change, flagged(protected=(replace(CLIP_RECORD, approvers=("77",)),))) == []
+
+
+def test_who_approves_alone_is_told_by_the_listed_members() -> None:
+    alone = flagged((OLIVIA, CAROL, ROBOT))
+    assert policy.is_sole_approver(alone, OLIVIA.actor, asked(OLIVIA), nothing)
+    assert lacks(ready(OLIVIA, OLIVIA), alone) == []
+    assert not policy.is_sole_approver(alone, GUEST.actor, asked(GUEST), nothing)
+    assert not policy.is_sole_approver(alone, CAROL.actor, asked(CAROL), nothing)
+    assert lacks(ready(OLIVIA, approvals=(by_guest(GUEST, "moderator"),)), alone) == []
+
+
+def test_a_service_approves_nothing_by_flags_either() -> None:
+    assert rules_of(vouched("approve", ROBOT, asked())) == ["review.no_service"]
+    assert lacks(ready(CAROL, approvals=(by_guest(ROBOT, "moderator"),)), flagged()) == [policy.ENOUGH]
+
+
+@given(
+    st.sampled_from(sorted({*policy.DECISIONS, *ADMINISTRATIVE, "enqueue", "rebase", "supersede"})),
+    st.sampled_from(sorted(FLAG_ROLES)),
+    st.sampled_from(["clip", "blip", POLICY]),
+    st.booleans(),
+)
+def test_a_guest_may_what_a_member_with_those_roles_may(action: str, flag: str, category: str, own: bool) -> None:
+    listed = replace(GUEST, roles=FLAG_ROLES[flag])
+    change = asked(GUEST if own else CAROL, category)
+    as_guest = vouched(action, GUEST, change, flag)
+    as_member = case(action, GUEST, change, flagged((*CONFIG.members, listed)), attested_by=ROBOT.actor)
+    assert rules_of(as_guest) == rules_of(as_member)

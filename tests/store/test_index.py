@@ -6,21 +6,26 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from modelref_git.errors import IntegrityFailure
+from modelref_git.operations.drafting import Request
+from modelref_git.operations.propose import propose_create
+from modelref_git.proposals import events
 from modelref_git.proposals.actors import Actor
 from modelref_git.proposals.events import ADOPT, BATCH_SPLIT, Event
+from modelref_git.proposals.request_key import RequestKey
 from modelref_git.store import index_file, index_rows, layout
 from modelref_git.store.index import Index
 from modelref_git.store.log import View
 from modelref_git.store.step import Step
 from modelref_git.store.trees import TreeEditor
 from tests.support.calls import CHECKOUT
-from tests.support.world import ARTHUR, FixedClock, World, clip
+from tests.support.world import ARTHUR, CAROL, FixedClock, World, clip
 
 
 def index_path(world: World) -> Path:
@@ -37,6 +42,8 @@ def everything(view: View) -> dict[str, Any]:
             "members": index.members(range(1, 100)),
             "about": index.commits_about(range(1, 100), range(1, 100)),
             "changes": index.changes_after(0),
+            "asked": index.changes(),
+            "of": {number: sorted(index.batches_of([number])) for number in range(1, 20)},
             "records": {name: index.record(*name) for name in sorted(names)},
             "end": (index.last_event, index.last_position),
         }
@@ -516,3 +523,103 @@ def test_the_index_holds_no_content(lived_in: World) -> None:
     data = index_path(lived_in).read_bytes()
     for word in (b"An encoder of pictures", b"better", b"June models", b"arthur", b"models.example"):
         assert word not in data
+
+
+KEY = RequestKey.of("2", "k", b"content")
+
+
+def test_a_request_is_found_by_its_key(world: World) -> None:
+    before = world.context().view()
+    request = Request("create", "clip", "a", clip("a"))
+    propose_create(replace(world.context(CAROL), request=KEY), request, supersedes=world.create("clip", "a", clip("a")))
+    after = world.context().view()
+    heads = world.git("log", "-2", "--first-parent", "--reverse", "--format=%H", "queue").split()
+    with Index(after) as index:
+        assert index.request(KEY.key) == [(oid, KEY.content) for oid in heads]
+        assert index.request("0" * 32) == []
+    with Index(before) as index:
+        assert index.request(KEY.key) == [], "what is newer than the view is not there yet"
+
+
+def test_only_what_is_new_is_read_for_a_request(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abc":
+        world.create("clip", name, clip(name))
+    with Index(world.context().view()):
+        pass
+    world.create("clip", "d", clip("d"))
+    read: list[str] = []
+    decode = events.decode
+
+    def counting(oid: str, text: str, time: int) -> Event:
+        read.append(oid)
+        return decode(oid, text, time)
+
+    monkeypatch.setattr(events, "decode", counting)
+    view = world.context().view()
+    with Index(view) as index:
+        assert index.request(KEY.key) == []
+    assert read == [view.head]
+
+
+def test_an_index_of_an_older_version_is_made_anew(world: World) -> None:
+    propose_create(replace(world.context(CAROL), request=KEY), Request("create", "clip", "a", clip("a")))
+    with Index(world.context().view()) as index:
+        found = index.request(KEY.key)
+    assert len(found) == 1
+    db = sqlite3.connect(index_path(world))
+    db.executescript(f"DROP TABLE requests; PRAGMA user_version = {index_rows.SCHEMA - 1};")
+    db.close()
+    with Index(world.context().view()) as index:
+        assert index.request(KEY.key) == found
+    db = sqlite3.connect(index_path(world))
+    assert db.execute("PRAGMA user_version").fetchone() == (index_rows.SCHEMA,)
+    db.close()
+
+
+def test_an_index_of_another_history_forgets_its_requests(world: World, tmp_path: Path) -> None:
+    shutil.copytree(world.path, tmp_path / "other", symlinks=True)
+    propose_create(replace(world.context(CAROL), request=KEY), Request("create", "clip", "a", clip("a")))
+    with Index(world.context().view()) as index:
+        assert len(index.request(KEY.key)) == 1
+    other = World(tmp_path / "other", world.clock)
+    other.clock.tick()
+    other.create("clip", "b", clip("b"))
+    (other.store.local_dir / "cache").mkdir(parents=True, exist_ok=True)
+    shutil.copy(index_path(world), index_path(other))
+    with Index(other.context().view()) as index:
+        assert index.request(KEY.key) == []
+
+
+def test_the_steps_behind_an_event_are_found_one_by_one(world: World) -> None:
+    world.approve(world.create("clip", "a", clip("a")), world.create("clip", "b", clip("b")))
+    view = world.context().view()
+    with Index(view) as index:
+        rows, after = [], 0
+        while (step := index.next_step(after)) is not None:
+            first, after, commit = step
+            rows += [(number, commit) for number in range(first, after + 1)]
+            if after > first:
+                assert index.next_step(first) == step, "also from the middle of it"
+        assert rows == index.events()
+        approved = index.next_step(0, ("approve", "purge"))
+        while approved is not None and approved[2] != view.head:
+            approved = index.next_step(approved[1], ("approve", "purge"))
+        assert approved == (after - 1, after, view.head)
+        assert index.next_step(after, ("approve",)) is None
+        assert [index.count_after(number) for number in (0, after - 1, after, after + 9)] == [after, 1, 0, 0]
+        assert index.count_after(after - 3, ("approve",)) == 2
+        assert index.count_after(0, ("purge",)) == 0
+        assert index.last_before(1) is None
+        assert index.last_before(after + 1) == (after, view.head)
+        assert index.last_before(after - 1) == rows[after - 3]
+
+
+def test_steps_newer_than_the_view_are_not_found(world: World) -> None:
+    view = world.context().view()
+    world.create("clip", "a", clip("a"))
+    with Index(world.context().view()) as index:
+        newest = index.last_event
+    with Index(view) as index:
+        assert index.next_step(newest - 1) is None
+        assert index.count_after(newest - 1) == 0
+        assert index.last_before(newest + 1) == (newest - 1, view.head)

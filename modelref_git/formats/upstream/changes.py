@@ -155,7 +155,7 @@ _SHAPES: Final[dict[str, _Shape]] = {
     "related_models": (_are_texts, "a list of texts"),
 }
 """Every field of a record, with what it must be where it is not null."""
-_APART: Final = ("payload", "request_metadata", "related_models")
+_APART: Final = ("payload", "related_models")
 _NEEDED: Final = (
     *("change_id", "category", "model_name", "operation", "requested_by", "requested_username"),
     *("requested_at", "status", "updated_at"),

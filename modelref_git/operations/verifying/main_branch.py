@@ -137,11 +137,19 @@ def _adoption_faults(case: EventCase, before: DatasetTree, after: DatasetTree) -
     changes = adopted_changes(before, after, strangers, event.time)
     refused: dict[Refusal, None] = {}
     for change in changes:
-        judged = Case(config, event.actor, events.APPROVE, change, case.facts_of)
+        judged = Case(
+            config,
+            event.actor,
+            events.APPROVE,
+            change,
+            case.facts_of,
+            attested_by=event.attested_by,
+            flags=event.flags,
+        )
         refused |= {replace(item, change_id=None): None for item in policy.judge(judged)}
     yield from (Fault(item.message, rule=item.rule) for item in refused)
-    given = [GivenApproval(**row) for row in case.before.header.adopting.get(event.stranger or "", ())]
-    mine = GivenApproval(event.actor.id, str(event.actor), event.time, acknowledged=True)
+    given = [GivenApproval.from_state(row) for row in case.before.header.adopting.get(event.stranger or "", ())]
+    mine = GivenApproval(event.actor.id, str(event.actor), event.time, acknowledged=True, flags=event.flags)
     lacking = [item for change in changes for item in policy.missing(config, change, case.facts_of, [*given, mine])]
     if event.main is not None and lacking:
         yield Fault(f"it is adopted without what it needs: {lacking[0].message}")

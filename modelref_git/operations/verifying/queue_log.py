@@ -19,7 +19,7 @@ from modelref_git.store.step import KEEP_AT_MOST
 _QUEUE: Final = "import of a queue"
 _REBUILDS: Final = frozenset({"merges", "returned"})
 _SAYS: Final = {
-    events.ENQUEUE: {"change_ids", "proposals", "intake", "source"},
+    events.ENQUEUE: {"change_ids", "proposals", "intake", "source", "route"},
     events.REBASE: {"change_ids", "proposals", *_REBUILDS},
     events.WITHDRAW: {"change_ids", *_REBUILDS},
     events.SUPERSEDE: {"change_ids", "superseded_by", *_REBUILDS},

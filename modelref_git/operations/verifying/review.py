@@ -38,6 +38,7 @@ def _policy(case: EventCase) -> Iterator[Fault]:
             acknowledged=event.acknowledged,
             edits=change is not None and change.change_id in edited,
             attested_by=event.attested_by,
+            flags=event.flags,
         )
         for refusal in policy.judge(judged):
             yield Fault(refusal.message, change_id=refusal.change_id, rule=refusal.rule)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from modelref_git.errors import IntegrityFailure, WrongState
 from modelref_git.proposals.events import Event
-from modelref_git.proposals.folds.common import changes_of, put, unapproved
+from modelref_git.proposals.folds.common import changes_of, is_policy, put, unapproved
 from modelref_git.proposals.folds.decided import new_batch
 from modelref_git.proposals.header import APPLIED, APPROVED
 from modelref_git.proposals.queue import BATCH_APPLIED, BATCH_OPEN, Batch, Change, GivenApproval, Queue
@@ -70,7 +70,8 @@ def batch_split(queue: Queue, event: Event) -> None:
             approved_at=old.approved_at,
             last_event_id=event.last_id,
         )
-        queue.put_batch(new_batch(queue, event, new, opens=True))
+        opens = not any(is_policy(queue, change_id) for change_id in event.reassigned)
+        queue.put_batch(new_batch(queue, event, new, opens=opens))
     for change in changes_of(queue, event.reassigned, "move"):
         _check_left_over(change, old)
         put(queue, replace(change, batch_id=event.new_batch_id, updated_at=event.time), change)
@@ -95,14 +96,15 @@ def adopt(queue: Queue, event: Event) -> None:
     """Other hands' commit is taken into the record, or has one approval more on its way there."""
     if event.stranger is None or event.main not in (None, event.stranger):
         raise IntegrityFailure(f"the adopt event {event.first_id} names no commit of other hands")
-    given = GivenApproval(event.actor.id, str(event.actor), event.time, acknowledged=True)  # it was looked at whole
+    # It was looked at whole.
+    given = GivenApproval(event.actor.id, str(event.actor), event.time, acknowledged=True, flags=event.flags)
     adopting = () if event.main is not None else (*_adopters(queue, event.stranger), given)
     waiting = {event.stranger: [one.as_state() for one in adopting]} if adopting else {}
     queue.header = replace(queue.header, adopting=waiting)
 
 
 def _adopters(queue: Queue, stranger: str) -> tuple[GivenApproval, ...]:
-    return tuple(GivenApproval(**row) for row in queue.header.adopting.get(stranger, ()))
+    return tuple(GivenApproval.from_state(row) for row in queue.header.adopting.get(stranger, ()))
 
 
 def disown(queue: Queue, event: Event) -> None:

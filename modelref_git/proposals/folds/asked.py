@@ -13,6 +13,9 @@ from modelref_git.proposals.queue import Change, Queue
 
 WITHDRAWN: Final = "withdrawn"
 
+ROUTE: Final = "route"
+"""The member of a change's ``request_metadata`` that names the HTTP route by which it came."""
+
 
 def withdrawn(reason: str | None) -> str:
     """The reason with which its requestor takes a change back."""
@@ -61,7 +64,12 @@ def enqueue(queue: Queue, event: Event) -> None:
             raise IntegrityFailure(f"change {change_id} does not follow change {queue.header.last_change_id}")
         queue.header = replace(queue.header, last_change_id=change_id)
         by = event.actor.id if event.actor.id != proposal.requestor.id else None
-        change = replace(queued(proposal, change_id, event.time), waived=waived.get(change_id, ()), enqueued_by=by)
+        change = replace(
+            queued(proposal, change_id, event.time),
+            waived=waived.get(change_id, ()),
+            enqueued_by=by,
+            request_metadata={ROUTE: event.route} if event.route is not None else None,
+        )
         put(queue, change, None)
     for key in filter(None, (event.intake, event.source)):
         queue.put_intake(key, event.change_ids)

@@ -34,7 +34,7 @@ def approve(queue: Queue, event: Event) -> None:
         if own is not None and own.acknowledged >= event.acknowledged and joined is None:
             raise WrongState(f"change {change.change_id} is approved by {event.actor} already")
         acknowledged = event.acknowledged or (own is not None and own.acknowledged)
-        given = GivenApproval(event.actor.id, str(event.actor), event.time, acknowledged)
+        given = GivenApproval(event.actor.id, str(event.actor), event.time, acknowledged, event.flags)
         others = tuple(other for other in change.approvals if other.by != event.actor.id)
         approvals = (*others, given)
         if joined is None:

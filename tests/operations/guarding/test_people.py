@@ -94,6 +94,20 @@ def test_a_service_brings_the_events_of_others(yard: World) -> None:
     assert rules(yard, pushed(yard, hold(attested_by=robot)), by=UNKNOWN) == ["hook.actor"]
 
 
+def test_a_service_brings_the_events_of_guests(yard: World) -> None:
+    with_member(yard, "\n[[members]]", f'\n[policy.flag_roles]\nmoderator = ["approver"]\n{ROBOT}\n[[members]]')
+    robot, flags = Actor.parse("robot#9"), ("moderator",)
+    by_guest = hold("gwen#77", attested_by=robot, flags=flags)
+    assert rules(yard, pushed(yard, by_guest), by=Pusher("9")) == []
+    assert rules(yard, pushed(yard, by_guest), by=Pusher("3")) == ["hook.actor"]
+    assert rules(yard, pushed(yard, by_guest), by=Pusher("77")) == ["hook.actor"]
+    unheard = hold("gwen#77", attested_by=robot, flags=("king",))
+    assert rules(yard, pushed(yard, unheard), by=Pusher("9")) == ["role.approver"]
+    own = hold("gwen#77", flags=flags)
+    assert rules(yard, pushed(yard, own), by=Pusher("9")) == ["role.approver", "role.flags"]
+    assert rules(yard, pushed(yard, hold(flags=flags)), by=Pusher("3")) == ["role.flags"]
+
+
 def test_a_role_counts_from_the_event_after_the_one_that_gives_it(yard: World) -> None:
     before = yard.refs()
     with_member(yard, "\n[[members]]", ROBOT + "\n[[members]]")
