@@ -12,6 +12,13 @@ from modelref_git.records import json_text, pointer
 # The records of a file may have 100 levels each, and the file's own object is one more.
 MAX_DEPTH: Final = 101
 
+EMPTY: Final = b"{}\n"
+"""A file without records."""
+BEFORE: Final = b"{\n"
+BETWEEN: Final = b",\n"
+BEHIND: Final = b"\n}\n"
+"""What stands before the first record of a file, between two, and behind the last."""
+
 
 def aggregate(records: Iterable[tuple[str, bytes]]) -> bytes:
     """One category file made of *records*, in the order given.
@@ -23,14 +30,19 @@ def aggregate(records: Iterable[tuple[str, bytes]]) -> bytes:
         UTF-8 with two-space indent, non-ASCII as it is, and a final newline. The records' bytes are indented and
         put together as they are: nothing is parsed, so no number and no order of keys can change.
     """
-    parts = [
-        # A raw line feed never stands inside a JSON string, so each one is a line's end.
-        b"  " + encode_basestring(key).encode() + b": " + data.rstrip(b"\n").replace(b"\n", b"\n  ")
-        for key, data in records
-    ]
-    if not parts:
-        return b"{}\n"
-    return b"{\n" + b",\n".join(parts) + b"\n}\n"
+    parts = [member(key, data) for key, data in records]
+    return BEFORE + BETWEEN.join(parts) + BEHIND if parts else EMPTY
+
+
+def member(key: str, data: bytes) -> bytes:
+    """One record as it stands in a category file, without what comes before, between and behind records.
+
+    Args:
+        key: the record's key.
+        data: its canonical bytes, without the remainder of a legacy file.
+    """
+    # A raw line feed never stands inside a JSON string, so each one is a line's end.
+    return b"  " + encode_basestring(key).encode() + b": " + data.rstrip(b"\n").replace(b"\n", b"\n  ")
 
 
 def read_category(data: bytes, what: str) -> dict[str, dict[str, Any]]:

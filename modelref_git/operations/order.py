@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -35,26 +35,37 @@ def stored_order(
     In a clone that lacks old history, records without a place follow in the order of their names, and *warn* is told:
     that is the same order in every such clone, wherever its history begins.
     """
-    ranked: list[tuple[int, str, bytes]] = []
-    others: dict[str, bytes] = {}
-    for name, blob in dataset.records(category):
-        data = dataset.objects.read_blob(blob)
-        rank = rank_of(data)
-        if rank is None:
-            others[name] = data
-        else:
-            ranked.append((rank, name, data))
-    ordered = [(name, data) for _, name, data in sorted(ranked)]
-    if len(others) > 1 and dataset.commit is not None:
+    data = {name: dataset.objects.read_blob(blob) for name, blob in dataset.records(category)}
+    ranks = {name: rank_of(found) for name, found in data.items()}
+    return [(name, data[name]) for name in names_in_order(store, dataset.commit, category, ranks, warn)]
+
+
+def names_in_order(
+    store: GitStore,
+    commit: str | None,
+    category: str,
+    ranks: Mapping[str, int | None],
+    warn: Callable[[str], None] = lambda _: None,
+) -> list[str]:
+    """The names of a category's records at *commit* in stored order.
+
+    Args:
+        store: the repository.
+        commit: the commit of ``main``; in a tree without one, records without a place stay as they are given.
+        category: the category.
+        ranks: every name with the place that its record carries, if it does.
+        warn: told where a clone lacks the history that tells how records came.
+    """
+    ranked = sorted((rank, name) for name, rank in ranks.items() if rank is not None)
+    others = [name for name, rank in ranks.items() if rank is None]
+    if len(others) > 1 and commit is not None:
         try:
-            known = {name: place for place, name in enumerate(appearance(store, dataset.commit, category))}
+            known = {name: place for place, name in enumerate(appearance(store, commit, category))}
         except Unfetched as cut:
             warn(f"records are in the order of their names, as {cut.message}, which tells how they came; {cut.hint}")
             known = {}
-        names = sorted(others, key=lambda name: (known.get(name, len(known)), name))
-    else:
-        names = list(others)
-    return ordered + [(name, others[name]) for name in names]
+        others.sort(key=lambda name: (known.get(name, len(known)), name))
+    return [name for _, name in ranked] + others
 
 
 def rank_of(data: bytes) -> int | None:

@@ -55,6 +55,19 @@ def get_record(ctx: Context, category: str, name: str, revision: str | None = No
     raise NotFound(f"{category} has no record {name!r}", hint=hint)
 
 
+def record_bytes(ctx: Context, category: str, name: str, revision: str | None = None) -> tuple[str, bytes] | None:
+    """The blob of a record that is stored under *name*, and its canonical bytes without what only older files said.
+
+    ``None`` if there is none: a variant of a text model is not stored.
+
+    Raises:
+        NotFound: there is no such revision or category.
+    """
+    dataset = dataset_at(ctx, revision)
+    blob = _blob(dataset, category, name)
+    return None if blob is None else (blob, codec.cut_remainder(dataset.objects.read_blob(blob)))
+
+
 def get_category(ctx: Context, category: str, revision: str | None = None) -> dict[str, dict[str, Any]]:
     """All records of a category, in stored order."""
     from modelref_git.operations.order import stored_order
@@ -66,18 +79,30 @@ def get_category(ctx: Context, category: str, revision: str | None = None) -> di
 
 def diff_revisions(ctx: Context, old: str, new: str, category: str | None = None) -> list[dict[str, Any]]:
     """What differs between two revisions of the dataset, record by record."""
+    return diff_page(ctx, old, new, category)[0]
+
+
+def diff_page(
+    ctx: Context, old: str, new: str, category: str | None = None, *, offset: int = 0, limit: int | None = None
+) -> tuple[list[dict[str, Any]], int]:
+    """At most *limit* of the records in which two revisions differ, and how many there are.
+
+    Raises:
+        NotFound: there is no such revision or category.
+    """
     from modelref_git.records.diff import field_diffs
 
     before, after = dataset_at(ctx, old), dataset_at(ctx, new)
     if category is not None and category not in before.config.categories:
         after.fan_out(category)  # refuses a category that neither knows
+    changed = list(changed_records(after.objects, before.tree, after.tree, category).items())
     answer = []
-    for (kind, name), blobs in changed_records(after.objects, before.tree, after.tree, category).items():
+    for (kind, name), blobs in changed[offset : None if limit is None else offset + limit]:
         left, right = (None if oid is None else _record(after, oid) for oid in blobs)
         diffs = [item.as_json() for item in field_diffs(left, right)]
         net = "added" if left is None else "deleted" if right is None else "modified"
         answer.append({"category": kind, "model_name": name, "net_operation": net, "field_diffs": diffs})
-    return answer
+    return answer, len(changed)
 
 
 def _record(dataset: DatasetTree, blob: str) -> dict[str, Any]:

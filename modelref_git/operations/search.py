@@ -1,18 +1,31 @@
-"""Search: the records of one category or of all that match every filter, sorted, one page at a time."""
+"""Search: the records of one category or of all that match every filter, sorted, one page at a time.
+
+What a search looks at of each record is kept by the records' blobs, so that the next one decodes only what is new, and
+the records of the page that it gives.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from sys import intern
+from typing import Any, Final
 
 from modelref_git.operations.context import Context
-from modelref_git.operations.order import stored_order
+from modelref_git.operations.listing import Row, list_records
 from modelref_git.operations.read import dataset_at
 from modelref_git.records import codec, pointer
-from modelref_git.records.query import Hit, Query, SearchPage, answer
+from modelref_git.records.categories import CATEGORIES
+from modelref_git.records.query import Hit, Query, SearchPage, answer, folded_names
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.writing import once
 
-__all__ = ["Hit", "Query", "SearchPage", "search_records"]
+__all__ = ["Hit", "Query", "SearchPage", "search_bytes", "search_records"]
+
+_HITS_AT_MOST: Final = 250_000
+"""Records of which is kept what a search looks at: some 250 MB."""
 
 
 def search_records(
@@ -24,17 +37,44 @@ def search_records(
 
     Raises:
         NotFound: there is no such revision or category.
-        UsageFault: the category has no field that is filtered or sorted by.
+        UsageFault: the category has no field that is filtered or sorted by (`query.NoSuchField`).
         Invalid: a pointer is none (``pointer.syntax``).
     """
+    dataset, page = _search(ctx, query, offset, limit, revision)
+    hits = tuple(replace(hit, record=_record(dataset, hit.blob)) for hit in page.hits)
+    return replace(page, hits=hits)
+
+
+def search_bytes(
+    ctx: Context, query: Query, *, offset: int = 0, limit: int = 50, revision: str | None = None
+) -> tuple[list[bytes], SearchPage]:
+    """The canonical bytes of what `search_records` finds, and the page, whose records are not whole.
+
+    Raises:
+        NotFound, UsageFault, Invalid: as `search_records`.
+    """
+    dataset, page = _search(ctx, query, offset, limit, revision)
+    return [codec.cut_remainder(dataset.objects.read_blob(hit.blob)) for hit in page.hits], page
+
+
+def _search(
+    ctx: Context, query: Query, offset: int, limit: int, revision: str | None
+) -> tuple[DatasetTree, SearchPage]:
     for place, _ in query.where:
         pointer.split(place)
     dataset = dataset_at(ctx, revision)
-    categories = list(dataset.config.categories) if query.category is None else [query.category]
+    categories = _categories(dataset) if query.category is None else [query.category]
     warn = once(ctx.warn)
-    hits = (hit for category in categories for hit in _records(ctx, dataset, category, warn))
-    fields = _Fields(dataset, categories)
-    return answer(query, hits, fields, offset=offset, limit=limit)
+    hits = [hit for category in categories for hit in _hits(ctx, dataset, category, warn)]
+    if query.where or (query.sort_by and any(hit.record.get(query.sort_by) is _PART for hit in hits)):
+        hits = [replace(hit, record=_record(dataset, hit.blob)) for hit in hits]
+    return dataset, answer(query, hits, _Fields(dataset, categories), offset=offset, limit=limit)
+
+
+def _categories(dataset: DatasetTree) -> list[str]:
+    """The categories in the order that clients know, then the dataset's own."""
+    names = dataset.config.categories
+    return [name for name in CATEGORIES if name in names] + [name for name in names if name not in CATEGORIES]
 
 
 class _Fields(Mapping[str, Sequence[str]]):
@@ -54,6 +94,51 @@ class _Fields(Mapping[str, Sequence[str]]):
         return len(self._categories)
 
 
-def _records(ctx: Context, dataset: DatasetTree, category: str, warn: Callable[[str], None]) -> Iterator[Hit]:
-    for name, data in stored_order(ctx.store, dataset, category, warn):
-        yield Hit(category, name, codec.without_remainder(codec.decode(data)))
+# What a search looks at
+
+_PART: Final = object()
+"""Stands for a value that most searches do not look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """The records of a category at one tree, in stored order."""
+
+    tree: str | None
+    hits: Mapping[Row, Hit]
+
+
+_LOCK: Final = threading.Lock()
+_LOOKED: Final[OrderedDict[tuple[str, str], _Looked]] = OrderedDict()
+"""What was looked at last of each category, by repository and category; the one used last at the end."""
+
+
+def _hits(ctx: Context, dataset: DatasetTree, category: str, warn: Callable[[str], None]) -> list[Hit]:
+    listing = list_records(ctx.store, dataset, category, warn)
+    place = (str(ctx.store.git_dir), category)
+    with _LOCK:
+        before = _LOOKED.get(place, _Looked(None, {}))
+        if before.tree == listing.tree:
+            return list(before.hits.values())
+    old = before.hits
+    hits = {row: old.get(row) or _looked_at(dataset, category, row) for row in listing.rows.values()}
+    with _LOCK:
+        _LOOKED[place] = _Looked(listing.tree, hits)
+        _LOOKED.move_to_end(place)
+        while len(_LOOKED) > 1 and sum(len(looked.hits) + 1 for looked in _LOOKED.values()) > _HITS_AT_MOST:
+            _LOOKED.popitem(last=False)
+    return list(hits.values())
+
+
+def _looked_at(dataset: DatasetTree, category: str, row: Row) -> Hit:
+    record = _record(dataset, row.blob)
+    # Most keys are the same in all records: each text of one is kept once.
+    fields = {
+        intern(key): _PART if isinstance(value, dict | list) and key != "tags" else value
+        for key, value in record.items()
+    }
+    return Hit(category, row.name, fields, row.blob, folded_names(row.name, record))
+
+
+def _record(dataset: DatasetTree, blob: str) -> dict[str, Any]:
+    return codec.without_remainder(codec.decode(dataset.objects.read_blob(blob)))

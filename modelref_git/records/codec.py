@@ -104,6 +104,16 @@ def dumps(value: Any) -> str:
     return _nested(value, KeyOrder.NONE, "\n") if isinstance(value, (dict, list)) else _scalar(value)
 
 
+def line(value: Any) -> str:
+    """Any JSON value in one line, keys as given, numbers as written. The value may be of any depth.
+
+    Raises:
+        Invalid: it holds a number beyond the range of a double (``json.number``).
+        TypeError: it holds what is no JSON value.
+    """
+    return _nested(value, KeyOrder.NONE, "") if isinstance(value, (dict, list)) else _scalar(value)
+
+
 def decode(data: bytes, *, what: str = "the record") -> dict[str, Any]:
     """The record that *data* holds, canonical or not, of any size.
 
@@ -210,10 +220,10 @@ def _in_order(record: Mapping[str, Any], order: KeyOrder) -> list[_Member]:
 
 
 def _object(members: list[_Member], order: KeyOrder, margin: str) -> str:
-    """An object; *margin* is the line break and indent of its closing bracket."""
+    """An object; *margin* is the line break and indent of its closing bracket, nothing for all in one line."""
     if not members:
         return "{}"
-    inner = margin + "  "
+    inner = margin and margin + "  "
     lines = []
     for label, value, key in members:
         if type(value) is str:  # most are, and a call costs more than the rest of the work
@@ -228,7 +238,7 @@ def _object(members: list[_Member], order: KeyOrder, margin: str) -> str:
 def _list(values: list[Any], order: KeyOrder, margin: str) -> str:
     if not values:
         return "[]"
-    inner = margin + "  "
+    inner = margin and margin + "  "
     lines = [
         _quoted(value)
         if type(value) is str

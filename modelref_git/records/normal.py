@@ -41,28 +41,41 @@ def normalise(
     """
     from pydantic import ValidationError
 
-    from modelref_git.records.field_types import OPEN_VALUES
     from modelref_git.records.models import model_for
 
-    submitted: Any = record
-    problems: list[Problem] = []
-    if isinstance(record, Mapping):
-        submitted = {key: value for key, value in record.items() if key != REMAINDER}
-        if category == _TEXT:
-            submitted, problems = text.accept_other_keys(submitted)
-    model = model_for(category)
+    submitted, problems = as_submitted(category, record)
     try:
-        valid = model.model_validate(submitted, context={OPEN_VALUES: open_values})
+        valid = validated(category, submitted, open_values=open_values)
     except ValidationError as fault:
         raise Invalid.of(_what(category, record), [*problems, *_problems(fault)]) from None
     if problems:
         raise Invalid.of(_what(category, record), problems)
     stored = _dump(valid)
     if category == _TEXT:
-        stored = _in_order(model, text.stored_form(stored, before))
+        stored = _in_order(model_for(category), text.stored_form(stored, before))
     if REMAINDER in record:
         stored[REMAINDER] = record[REMAINDER]
     return stored
+
+
+def as_submitted(category: str, record: Any) -> tuple[Any, list[Problem]]:
+    """What the model of *category* is to judge of what was submitted, and the faults that are found before."""
+    if not isinstance(record, Mapping):
+        return record, []
+    submitted = {key: value for key, value in record.items() if key != REMAINDER}
+    return text.accept_other_keys(submitted) if category == _TEXT else (submitted, [])
+
+
+def validated(category: str, submitted: Any, *, open_values: bool = False) -> BaseRecord:
+    """*submitted*, which `as_submitted` gave, as its model.
+
+    Raises:
+        ValidationError: pydantic's, with every fault; `normalise` and the wire have words of their own for them.
+    """
+    from modelref_git.records.field_types import OPEN_VALUES
+    from modelref_git.records.models import model_for
+
+    return model_for(category).model_validate(submitted, context={OPEN_VALUES: open_values})
 
 
 def _what(category: str, record: object) -> str:

@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from modelref_git.errors import Invalid, UsageFault
-from modelref_git.records import pointer
+from modelref_git.records import pointer, text
 from modelref_git.records.categories import CATEGORIES
 from modelref_git.records.json_text import same
 from modelref_git.records.names import fold
 
 Record = dict[str, Any]
+
+
+Test = Callable[["Hit"], bool]
+
+
+class NoSuchField(UsageFault):
+    """A field that the records filtered or sorted by it cannot have.
+
+    Args:
+        verb: what it was to do: ``filter`` or ``sort``.
+        field: its name.
+        categories: whose records lack it.
+        known: the fields that they all have; none for open categories.
+    """
+
+    def __init__(self, verb: str, field: str, categories: Sequence[str], known: Sequence[str]) -> None:
+        what = f"records of {categories[0]} have no field {field!r}"
+        if len(categories) > 1:
+            what = f"not every category has a field {field!r}"
+        hint = f"the fields are: {', '.join(map(repr, known))}" if known else None
+        super().__init__(f"cannot {verb}: {what}", hint=hint)
+        self.verb = verb
+        self.field = field
+        self.known = tuple(known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +57,61 @@ class Query:
     sort_by: str | None = None
     """A field of the record. Without one, records keep their stored order."""
     descending: bool = False
+    tags_any: tuple[str, ...] = ()
+    """Tags of which a record must have one."""
+    tags_none: tuple[str, ...] = ()
+    """Tags of which a record may have none."""
+    inpainting: bool | None = None
+    quantized: bool | None = None
+    """Whether the name says how the model was quantised."""
 
     @property
     def fields(self) -> tuple[str, ...]:
         """The fields that are filtered by name: a category must have them."""
-        given = {"nsfw": self.nsfw is not None, "baseline": self.baseline is not None, "tags": bool(self.tags)}
+        given = {
+            "nsfw": self.nsfw is not None,
+            "baseline": self.baseline is not None,
+            "inpainting": self.inpainting is not None,
+            "tags": bool(self.tags or self.tags_any or self.tags_none),
+        }
         return tuple(field for field, is_given in given.items() if is_given)
 
-    def matches(self, name: str, record: Record) -> bool:
-        """Whether the record stored under *name* is wanted."""
-        tags = record.get("tags")
-        return (
-            _contains(fold(self.name_contains), name, record.get("name"))
-            and (self.nsfw is None or record.get("nsfw") is self.nsfw)
-            and (self.baseline is None or record.get("baseline") == self.baseline)
-            and (not self.tags or (isinstance(tags, list) and all(tag in tags for tag in self.tags)))
-            and all(_stands_at(record, place, value) for place, value in self.where)
-        )
+    def test(self) -> Test:
+        """The test whether a record is wanted."""
+        tests = [*self._by_name(), *self._by_field(), *self._by_tags()]
+        tests += [_standing(place, value) for place, value in self.where]
+        match tests:
+            case []:
+                return lambda _: True
+            case [only]:
+                return only
+            case _:
+                return lambda hit: all(test(hit) for test in tests)
+
+    def _by_name(self) -> Iterator[Test]:
+        part, quantized = fold(self.name_contains), self.quantized
+        if part:
+            yield lambda hit: any(part in name for name in hit.folded or folded_names(hit.name, hit.record))
+        if quantized is not None:
+            yield lambda hit: (text.quantisation(hit.name) is not None) is quantized
+
+    def _by_field(self) -> Iterator[Test]:
+        nsfw, baseline, inpainting = self.nsfw, self.baseline, self.inpainting
+        if nsfw is not None:
+            yield lambda hit: hit.record.get("nsfw") is nsfw
+        if baseline is not None:
+            yield lambda hit: bool(hit.record.get("baseline") == baseline)
+        if inpainting is not None:
+            yield lambda hit: hit.record.get("inpainting") is inpainting
+
+    def _by_tags(self) -> Iterator[Test]:
+        every, some, none = self.tags, self.tags_any, self.tags_none
+        if every:
+            yield lambda hit: all(tag in _tags(hit) for tag in every)
+        if some:
+            yield lambda hit: any(tag in _tags(hit) for tag in some)
+        if none:
+            yield lambda hit: not any(tag in _tags(hit) for tag in none)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +121,16 @@ class Hit:
     category: str
     name: str
     record: Record
+    blob: str = field(default="", repr=False, compare=False)
+    """Where the record is kept, if it is kept by Git."""
+    folded: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    """`folded_names` of it, where they were worked out before."""
+
+
+def folded_names(name: str, record: Record) -> tuple[str, ...]:
+    """The names by which the record stored under *name* is found, folded."""
+    own = record.get("name")
+    return tuple(dict.fromkeys(fold(text) for text in (name, own) if isinstance(text, str)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +143,11 @@ class SearchPage:
     offset: int
     limit: int
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there are more behind this page."""
+        return self.offset + self.limit < self.total
+
     def as_json(self) -> dict[str, Any]:
         """A SearchResponse, as the wire has it."""
         return {
@@ -78,7 +155,7 @@ class SearchPage:
             "total": self.total,
             "offset": self.offset,
             "limit": self.limit,
-            "has_more": self.offset + self.limit < self.total,
+            "has_more": self.has_more,
         }
 
 
@@ -102,21 +179,26 @@ def answer(
         pointer.split(place)
     records = list(hits)
     _check_fields(query, fields, records)
-    found = [hit for hit in records if query.matches(hit.name, hit.record)]
+    wanted = query.test()
+    found = [hit for hit in records if wanted(hit)]
     if query.sort_by is not None:
         found = _sorted(found, query.sort_by, descending=query.descending)
     return SearchPage(tuple(found[offset : offset + limit]), len(found), offset, limit)
 
 
-def _contains(folded: str, *names: Any) -> bool:
-    return not folded or any(isinstance(name, str) and folded in fold(name) for name in names)
+def _tags(hit: Hit) -> Sequence[Any]:
+    tags = hit.record.get("tags")
+    return tags if isinstance(tags, list) else ()
 
 
-def _stands_at(record: Record, place: str, value: Any) -> bool:
-    try:
-        return same(pointer.get(record, place), value)
-    except Invalid:
-        return False
+def _standing(place: str, value: Any) -> Test:
+    def stands(hit: Hit) -> bool:
+        try:
+            return same(pointer.get(hit.record, place), value)
+        except Invalid:
+            return False
+
+    return stands
 
 
 # Fields
@@ -125,8 +207,8 @@ def _stands_at(record: Record, place: str, value: Any) -> bool:
 def _check_fields(query: Query, fields: Mapping[str, Sequence[str]], records: Sequence[Hit]) -> None:
     """Refuse a field that no record can have: a misspelt one would find nothing and look like an answer."""
     if query.category is not None:
-        for field in query.fields:
-            _check_field([query.category], fields, records, field, "filter")
+        for name in query.fields:
+            _check_field([query.category], fields, records, name, "filter")
     if query.sort_by is not None:
         # Over all categories one sorts by what the records of every shipped one have; others come last without it.
         common = [category for category in fields if category in CATEGORIES] or list(fields)
@@ -134,21 +216,17 @@ def _check_fields(query: Query, fields: Mapping[str, Sequence[str]], records: Se
 
 
 def _check_field(
-    categories: Sequence[str], fields: Mapping[str, Sequence[str]], records: Iterable[Hit], field: str, verb: str
+    categories: Sequence[str], fields: Mapping[str, Sequence[str]], records: Iterable[Hit], name: str, verb: str
 ) -> None:
-    """Refuse a *field* that is not named by the schema of each of *categories*, nor in any of *records*.
+    """Refuse a field *name* that is not named by the schema of each of *categories*, nor in any of *records*.
 
     A schema that names no fields at all is that of an open category, whose records may have any.
     """
     named = [list(labels) for category in categories if (labels := fields[category])]
-    if all(field in labels for labels in named) or any(field in hit.record for hit in records):
+    if all(name in labels for labels in named) or any(name in hit.record for hit in records):
         return
     shared = [label for label in named[0] if all(label in labels for labels in named)]
-    what = f"records of {categories[0]} have no field {field!r}"
-    if len(categories) > 1:
-        what = f"not every category has a field {field!r}"
-    hint = f"the fields are: {', '.join(map(repr, shared))}" if shared else None
-    raise UsageFault(f"cannot {verb}: {what}", hint=hint)
+    raise NoSuchField(verb, name, categories, shared)
 
 
 # Order

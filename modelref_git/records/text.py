@@ -164,6 +164,24 @@ def group_name(name: str) -> str:
     return re.sub(r"([-_ .])\1+", r"\1", rest).strip("-_ .") or whole
 
 
+_QUANTISATION: Final = 3
+"""Which of the parts of a name says how the model was quantised."""
+
+
+def quantisation(name: str) -> str | None:
+    """The part of *name* that says how the model was quantised, as it is written; ``None`` if none does.
+
+    >>> quantisation("Mistral-7B-Instruct-v0.3-Q4_K_M")
+    'Q4_K_M'
+    """
+    model = name.rpartition("/")[2]
+    for pattern in _GROUP_PARTS[_QUANTISATION]:
+        found = re.search(pattern, model, re.IGNORECASE | re.ASCII)
+        if found:
+            return found[0]
+    return None
+
+
 # Values
 
 

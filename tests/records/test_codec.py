@@ -11,7 +11,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modelref_git.errors import Invalid
-from modelref_git.records.codec import REMAINDER, KeyOrder, cut_remainder, decode, dumps, encode, without_remainder
+from modelref_git.records.codec import (
+    REMAINDER,
+    KeyOrder,
+    cut_remainder,
+    decode,
+    dumps,
+    encode,
+    line,
+    without_remainder,
+)
 from modelref_git.records.json_text import NumberText, parse, same
 
 SCHEMA: dict[str, Any] = {
@@ -84,6 +93,21 @@ def test_what_was_written_is_read_as_the_same_record_and_written_the_same_way(
 def test_any_value_can_be_written_in_the_same_layout(record: dict[str, Any]) -> None:
     assert dumps(without_remainder(record)).encode() + b"\n" == encode(without_remainder(record), KeyOrder.NONE)
     assert same(parse(dumps([record, None])), [record, None])
+
+
+@given(RECORDS)
+def test_any_value_can_be_written_in_one_line(record: dict[str, Any]) -> None:
+    written = line([record, None])
+    assert "\n" not in written
+    assert same(parse(written), [record, None])
+    assert json.loads(written) == json.loads(dumps([record, None]))
+
+
+def test_a_line_may_be_deeper_than_a_record() -> None:
+    value: Any = 1
+    for _ in range(150):
+        value = {"a": [value]}
+    assert json.loads(line(value)) == value
 
 
 @given(RECORDS)

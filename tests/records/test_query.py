@@ -51,3 +51,34 @@ def test_a_field_that_one_record_has_may_be_named_though_the_schema_does_not() -
     assert answer(Query("toys", nsfw=True), hits([{"nsfw": True}]), {"toys": ["size"]}).total == 1
     with pytest.raises(UsageFault, match="no field 'nsfw'"):
         answer(Query("toys", nsfw=True), hits([{"size": 1}]), {"toys": ["size"]})
+
+
+TAGGED: list[dict[str, Any]] = [
+    {"tags": ["a", "b"]},
+    {"tags": ["b"], "inpainting": True},
+    {"tags": None, "inpainting": False},
+    {"tags": "a"},
+]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (Query("toys", tags_any=("a", "c")), [0]),
+        (Query("toys", tags_any=("a", "b")), [0, 1]),
+        (Query("toys", tags_none=("a",)), [1, 2, 3]),
+        (Query("toys", tags=("b",), tags_none=("a",)), [1]),
+        (Query("toys", inpainting=True), [1]),
+        (Query("toys", inpainting=False), [2]),
+    ],
+)
+def test_tags_and_inpainting_are_filtered_by(query: Query, found: list[int]) -> None:
+    page = answer(query, hits(TAGGED), {"toys": ["tags", "inpainting"]})
+    assert [int(hit.name) for hit in page.hits] == found
+
+
+def test_names_tell_how_models_were_quantised() -> None:
+    names = ["a/Plain-7B", "a/Small-Q4_K_M", "Small-gguf", "GGUF-lab/Plain"]
+    found = [Hit("toys", name, {}) for name in names]
+    assert [hit.name for hit in answer(Query("toys", quantized=True), found, {}).hits] == names[1:3]
+    assert [hit.name for hit in answer(Query("toys", quantized=False), found, {}).hits] == [names[0], names[3]]

@@ -139,8 +139,12 @@ def legacy_download(download: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"file_name": download["file_name"], "file_path": "", "file_url": url} if url else None
 
 
+def order(category: str) -> tuple[str, ...]:
+    """The names of the fields that an entry of *category* may have, in their order."""
+    return _IMAGE_ORDER if category == IMAGE else _OTHER_ORDER
+
+
 def in_order(category: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """*fields* in the order of an entry of *category*, unknown ones last in the order given."""
-    order = _IMAGE_ORDER if category == IMAGE else _OTHER_ORDER
-    known = {name: fields[name] for name in order if name in fields}
+    known = {name: fields[name] for name in order(category) if name in fields}
     return known | {name: value for name, value in fields.items() if name not in known}
