@@ -28,6 +28,7 @@ COMMANDS: Final = {
         "member",
         "category",
         "policy",
+        "key",
         "adopt",
         "disown",
         "doctor",

@@ -70,7 +70,7 @@ class Answer:
     @property
     def wait(self) -> float | None:
         """Seconds that the host asks to be left alone, if it says so."""
-        return _wait(self.headers.get("Retry-After"))
+        return retry_after(self.headers.get("Retry-After"))
 
     @property
     def moved_to(self) -> str | None:
@@ -122,14 +122,20 @@ class Client:
 
         # Put together by hand: what Python offers by default also reads files and FTP, and follows every redirect.
         self._opener = request.OpenerDirector()
-        handlers = (request.ProxyHandler(), request.HTTPHandler(), request.HTTPSHandler(context=_trust()))
+        handlers = (request.ProxyHandler(), request.HTTPHandler(), request.HTTPSHandler(context=trust()))
         for handler in (*handlers, request.UnknownHandler()):
             self._opener.add_handler(handler)
         self._opener.addheaders = [("User-Agent", f"modelref-git/{__version__}"), ("Accept", "*/*")]
         self._timeout = timeout
 
-    def ask(self, method: str, url: str, headers: Mapping[str, str] | None = None) -> Answer:
+    def ask(self, method: str, url: str, headers: Mapping[str, str] | None = None, *, follow: bool = True) -> Answer:
         """Ask for *url*, whatever the status of the answer.
+
+        Args:
+            method: the verb of HTTP.
+            url: the address.
+            headers: sent with every request, to wherever redirects lead.
+            follow: whether redirects are followed; else one is the answer, for those who send a secret.
 
         Raises:
             FetchFault: there is no answer, a redirect leads from https to http or to another scheme, or there are
@@ -140,7 +146,7 @@ class Client:
         while True:
             status, found, stream = self._ask_once(method, here, headers or {})
             target = found.get("Location")
-            if status not in _REDIRECTS or target is None:
+            if not follow or status not in _REDIRECTS or target is None:
                 return Answer(here, status, found, tuple(hops), stream)
             stream.close()
             hops.append(Hop(here, status, found))
@@ -200,14 +206,15 @@ def _redirected(url: str, target: str) -> str:
 
 
 @functools.cache
-def _trust() -> Any:
+def trust() -> Any:
     """The certificates that this machine trusts, read once: that takes as long as a request."""
     import ssl
 
     return ssl.create_default_context()
 
 
-def _wait(text: str | None) -> float | None:
+def retry_after(text: str | None) -> float | None:
+    """Seconds to wait as the header ``Retry-After`` says them; ``None`` where it says nothing that is readable."""
     if text is None:
         return None
     seconds = whole_number(text)
