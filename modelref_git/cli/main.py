@@ -29,6 +29,7 @@ COMMANDS: Final = {
         "category",
         "policy",
         "key",
+        "webhook",
         "adopt",
         "disown",
         "doctor",

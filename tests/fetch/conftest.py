@@ -1,5 +1,6 @@
 from __future__ import annotations
 
 from tests.support.files_server import host
+from tests.support.receiver import receiver
 
-__all__ = ["host"]
+__all__ = ["host", "receiver"]
