@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "Automate": ("ci", "hook"),
     "Share": ("pull", "push"),
     "Replicate": ("replica",),
+    "Serve": ("serve",),
     "Administer": (
         "whoami",
         "member",

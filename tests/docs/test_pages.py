@@ -69,12 +69,12 @@ def test_the_map_of_the_architecture_names_every_room() -> None:
     assert len(rooms) > 5
     for room in rooms:
         assert re.search(rf"^[├└]── {room}/", text, re.MULTILINE), room
-    for room in ("store", "proposals", "operations"):
+    for room in ("store", "proposals", "operations", "server"):
         for module in (CHECKOUT / "modelref_git" / room).glob("[a-z]*.py"):
             assert f"`{module.stem}`" in text, f"{room}/{module.name}"
 
 
 def test_every_place_that_the_architecture_names_is_there() -> None:
     text = (CHECKOUT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    for path in re.findall(r"`((?:records|proposals|store|formats|operations|cli)/\w+\.py)`", text):
+    for path in re.findall(r"`((?:records|proposals|store|formats|operations|cli|server)/\w+\.py)`", text):
         assert (CHECKOUT / "modelref_git" / path).is_file(), path

@@ -1,0 +1,1 @@
+"""Who is asking: providers that tell whose key a request came with."""

@@ -1,0 +1,18 @@
+"""The routes: one file a part of the API, each with ``make``, which gives its router.
+
+Their order is that in which paths are matched: what is asked for most stands first, and a fixed path before one with a
+name in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from fastapi import APIRouter
+
+from modelref_git.server.routes import service
+from modelref_git.server.settings import Settings
+
+ROUTERS: Final[tuple[Callable[[Settings], APIRouter], ...]] = (service.make,)
+"""What makes each part's router."""

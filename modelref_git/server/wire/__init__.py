@@ -1,0 +1,1 @@
+"""The shapes of what is sent and received, for the OpenAPI document and for reading requests."""
