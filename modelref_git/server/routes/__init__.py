@@ -11,8 +11,28 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from modelref_git.server.routes import service
+from modelref_git.server.routes import (
+    beta,
+    history,
+    legacy_reading,
+    metadata,
+    models,
+    reading,
+    search,
+    service,
+)
 from modelref_git.server.settings import Settings
 
-ROUTERS: Final[tuple[Callable[[Settings], APIRouter], ...]] = (service.make,)
+ROUTERS: Final[tuple[Callable[[Settings], APIRouter], ...]] = (
+    service.make,
+    reading.make,
+    legacy_reading.make,
+    history.make,
+    search.make,
+    metadata.make,
+    beta.make,
+    models.make,
+    reading.make_last,
+    legacy_reading.make_last,
+)
 """What makes each part's router."""
