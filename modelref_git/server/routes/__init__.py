@@ -12,12 +12,17 @@ from typing import Final
 from fastapi import APIRouter
 
 from modelref_git.server.routes import (
+    applying,
+    audit,
     beta,
+    changing,
     history,
     legacy_reading,
     metadata,
     models,
+    queue,
     reading,
+    review,
     search,
     service,
 )
@@ -27,6 +32,11 @@ ROUTERS: Final[tuple[Callable[[Settings], APIRouter], ...]] = (
     service.make,
     reading.make,
     legacy_reading.make,
+    queue.make,
+    review.make,
+    applying.make,
+    audit.make,
+    changing.make,
     history.make,
     search.make,
     metadata.make,
