@@ -18,6 +18,7 @@ from modelref_git.server.routes import (
     changing,
     history,
     legacy_reading,
+    legacy_writing,
     metadata,
     models,
     queue,
@@ -25,6 +26,7 @@ from modelref_git.server.routes import (
     review,
     search,
     service,
+    writing,
 )
 from modelref_git.server.settings import Settings
 
@@ -42,6 +44,8 @@ ROUTERS: Final[tuple[Callable[[Settings], APIRouter], ...]] = (
     metadata.make,
     beta.make,
     models.make,
+    writing.make,
+    legacy_writing.make,
     reading.make_last,
     legacy_reading.make_last,
 )
