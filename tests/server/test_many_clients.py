@@ -171,7 +171,7 @@ def test_a_few_clients_and_the_library_write_at_once(world: World) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("creates", "is_killed"), [(500, False), (2_000, True)], ids=["all live", "one is killed"])
+@pytest.mark.parametrize(("creates", "is_killed"), [(200, False), (2_000, True)], ids=["all live", "one is killed"])
 def test_64_clients_of_four_workers_and_the_command_line(world: World, creates: int, is_killed: bool) -> None:
     others: dict[int, str] = {}
 

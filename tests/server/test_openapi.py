@@ -409,12 +409,14 @@ def test_sampled_operations_answer_what_the_document_says(http: Wire, document: 
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("who", ["olivia", "carol", "nina", "nobody", None])
-@pytest.mark.parametrize("canonical_format", ["v2", "legacy"])
+@pytest.mark.parametrize(
+    ("canonical_format", "who"),
+    [("v2", "olivia"), ("v2", "carol"), ("v2", "nina"), ("v2", "nobody"), ("v2", None), ("legacy", "olivia")],
+)
 def test_every_operation_answers_what_the_document_says(tmp_path: Path, canonical_format: str, who: str | None) -> None:
     with wire(every_state(tmp_path / "states.git").world, canonical_format=canonical_format) as http:
         document = http.get("/openapi.json", None).json()
-        assert _exercise(http, document, who, Plan(25 if who == "olivia" else 8)) > 100
+        assert _exercise(http, document, who, Plan(15 if who == "olivia" else 5)) > 100
         assert http.world.run("verify").ok().json["ok"] is True
 
 

@@ -113,7 +113,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing."""
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        length = int(self.headers["Content-Length"])
+        body = self.rfile.read(length)
+        if len(body) < length:
+            return  # whoever sent it died in the middle: nothing was told
         mood = self.owner.moods.pop(0) if self.owner.moods else Mood(status=200)
         headers = {name.lower(): value for name, value in self.headers.items()}
         answered = mood.status if mood.stall_after is None and mood.cut_after is None else None
