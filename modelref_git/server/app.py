@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
 from types import FrameType
 from typing import Any, Final
 
@@ -100,10 +101,19 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     async with AsyncExitStack() as stack:
         stack.callback(service.close)
+        _warm(app)
         _tell_of_the_end(service)
         for run in background.tasks(service):
             stack.enter_context(run)
         yield
+
+
+def _warm(app: FastAPI) -> None:
+    """Have ready what would be made for the first requests: each would wait for it, and all the others meanwhile."""
+    import_module("modelref_git.records.models")
+    somewhere = {"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []}
+    for route in app.router.routes:
+        route.matches(somewhere)  # the framework builds its tables when it first looks for a path
 
 
 def _tell_of_the_end(service: Service) -> None:
