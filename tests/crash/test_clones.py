@@ -233,6 +233,7 @@ def work_over_a_wire(way: Server, folder: Path, clones: int, steps: int, share: 
     check(office, told, steps=steps)
 
 
+@pytest.mark.long
 def test_four_clones_at_once_over_files_whose_pushes_are_cut_off(tmp_path: Path) -> None:
     work_over_files(tmp_path, clones=4, steps=3)
 

@@ -178,6 +178,7 @@ def check(world: World, told: list[dict[str, Any]]) -> None:
     assert_clean(world.path)
 
 
+@pytest.mark.long
 def test_two_approvers_and_four_requestors_at_once_with_kills_in_between(world: World) -> None:
     told = work(world, steps=12, kills=3)
     assert {"enqueue", "approve"} <= {row["action"] for row in told}

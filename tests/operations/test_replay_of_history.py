@@ -149,6 +149,7 @@ def replay(tmp_path: Path) -> Replay:
     return Replay(World.make(tmp_path / "world.git", bare=True, empty=True))
 
 
+@pytest.mark.long
 def test_the_first_forty_lines_of_history_replay_line_by_line(real_data: Path, replay: Replay) -> None:
     lines = [line for _, line in zip(range(40), history(real_data), strict=False)]
     for line in lines:
