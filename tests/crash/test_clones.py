@@ -159,9 +159,7 @@ def check_all_converge(office: Office) -> None:
 
 
 def check(office: Office, told: list[dict[str, Any]], *, steps: int) -> None:
-    # A few clones whose wire is cut may lose every race for an apply; many never do.
-    wanted = {"enqueue", "approve", "apply"} if len(office.clones) >= 10 else {"enqueue"}
-    assert wanted <= {row["action"] for row in told if "action" in row}
+    assert {"enqueue", "approve", "apply"} <= {row["action"] for row in told if "action" in row}
     assert len([row for row in told if "action" in row]) >= steps * len(office.clones)
     check_the_log(office.server, told)
     check_all_converge(office)
@@ -239,7 +237,8 @@ def test_four_clones_at_once_over_files_whose_pushes_are_cut_off(tmp_path: Path)
 
 
 def test_three_clones_at_once_over_http_whose_wire_is_cut(http: Server, tmp_path: Path) -> None:
-    work_over_a_wire(http, tmp_path, clones=3, steps=3, share=0.2)
+    # With fewer steps it happens that nobody gets to apply anything.
+    work_over_a_wire(http, tmp_path, clones=3, steps=6, share=0.2)
 
 
 @pytest.mark.long
