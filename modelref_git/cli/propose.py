@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ from modelref_git.errors import Invalid, ModelrefError, UsageFault
 
 if TYPE_CHECKING:
     from modelref_git.operations.context import Context
-    from modelref_git.operations.rebase import Side
+    from modelref_git.operations.picture_files import Given
+    from modelref_git.operations.settling import Side
 
 
 def _edit_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -26,21 +28,36 @@ def _edit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--set", "values", multiple=True, metavar="PTR=VALUE", help=text)(command)
 
 
-def _note_option(command: Callable[..., Any]) -> Callable[..., Any]:
+def note_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option ``--note`` of every proposal."""
     return click.option("--note", metavar="N", help="Why; shown to the approver.")(command)
 
 
-def _supersedes_option(command: Callable[..., Any]) -> Callable[..., Any]:
+def supersedes_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option ``--supersedes`` of proposals that take the place of others."""
     text = "Close this open change in favour of the new one."
     return click.option("--supersedes", type=int, metavar="ID", help=text)(command)
 
 
-def _intake_option(command: Callable[..., Any]) -> Callable[..., Any]:
+def _picture_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    text = "The file of a picture that the record names (repeatable)."
+    return click.option("--picture", "files", multiple=True, metavar="FILE", help=text)(command)
+
+
+def _pictures(files: tuple[str, ...]) -> Given:
+    from modelref_git.cli.image import read_picture
+    from modelref_git.operations.picture_files import Given
+
+    return Given.uploads(map(read_picture, files))
+
+
+def intake_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options ``--intake`` and ``--no-intake``."""
     text = "Push a branch for others to admit, which takes no right to the queue. Default: git's modelref.intake."
     return click.option("--intake/--no-intake", default=None, help=text)(command)
 
 
-def _by_branch(context: Context, intake: bool | None) -> bool:
+def by_branch(context: Context, intake: bool | None) -> bool:
     """Whether a proposal becomes a branch: as the option says, else as the clone does."""
     from modelref_git.operations.intake_branch import is_default
 
@@ -57,9 +74,10 @@ def command() -> None:
 @click.argument("file", required=False, metavar="[FILE|-]")
 @click.option("--name", metavar="NAME", help="The record's name. Default: the one in the file.")
 @_edit_options
-@_note_option
-@_supersedes_option
-@_intake_option
+@note_option
+@supersedes_option
+@_picture_option
+@intake_option
 @allow_option
 @dry_run_option
 @pass_app
@@ -72,6 +90,7 @@ def create(
     texts: tuple[str, ...],
     note: str | None,
     supersedes: int | None,
+    files: tuple[str, ...],
     intake: bool | None,
     allow: tuple[str, ...],
     dry_run: bool,
@@ -84,9 +103,11 @@ def create(
         raise UsageFault("no record is given", hint="name a FILE (- for standard input), or use --set")
     payload = _read_record(file) if file is not None else {}
     payload = editing(settings(values, texts), ())(payload)
-    request = Request("create", category, name, payload, note, allow)
+    request = Request("create", category, name, payload, note, allow, pictures=_pictures(files))
     context = app.context(dry_run=dry_run)
-    _show(app, propose_create(context, request, supersedes=supersedes, intake=_by_branch(context, intake)), dry_run)
+    show_proposal(
+        app, propose_create(context, request, supersedes=supersedes, intake=by_branch(context, intake)), dry_run
+    )
 
 
 @command.command("update")
@@ -97,9 +118,10 @@ def create(
 @click.option("--unset", "removals", multiple=True, metavar="PTR", help="Remove what a pointer names (repeatable).")
 @click.option("--edit", "in_editor", is_flag=True, help="Open today's record in $EDITOR.")
 @click.option("--base", metavar="REV", help="The revision that FILE was edited from.")
-@_note_option
-@_supersedes_option
-@_intake_option
+@note_option
+@supersedes_option
+@_picture_option
+@intake_option
 @allow_option
 @dry_run_option
 @pass_app
@@ -115,6 +137,7 @@ def update(
     base: str | None,
     note: str | None,
     supersedes: int | None,
+    files: tuple[str, ...],
     intake: bool | None,
     allow: tuple[str, ...],
     dry_run: bool,
@@ -129,14 +152,14 @@ def update(
     if base is not None and file is None:
         raise UsageFault("--base goes with a FILE")
     context = app.context(dry_run=dry_run)
-    by_branch = _by_branch(context, intake)
-    request = Request("update", category, name, None, note, allow)
+    is_branch = by_branch(context, intake)
+    request = Request("update", category, name, None, note, allow, pictures=_pictures(files))
     if edits:
         edit = editing(settings(values, texts), removals)
-        answer = propose_update(context, request, edit=edit, supersedes=supersedes, intake=by_branch)
+        answer = propose_update(context, request, edit=edit, supersedes=supersedes, intake=is_branch)
     elif file is not None:
-        request = Request("update", category, name, _read_record(file), note, allow)
-        answer = propose_update(context, request, base=base, supersedes=supersedes, intake=by_branch)
+        request = replace(request, payload=_read_record(file))
+        answer = propose_update(context, request, base=base, supersedes=supersedes, intake=is_branch)
     else:
         before = render.to_json(current_record(context, category, name))
         after = click.edit(before, extension=".json")
@@ -145,17 +168,17 @@ def update(
             app.talk("nothing was changed in the editor, so nothing is proposed")
             return
         answer = _from_editor(after, lambda payload: propose_update(
-            context, Request("update", category, name, payload, note, allow), supersedes=supersedes, intake=by_branch
+            context, replace(request, payload=payload), supersedes=supersedes, intake=is_branch
         ))  # fmt: skip
-    _show(app, answer, dry_run)
+    show_proposal(app, answer, dry_run)
 
 
 @command.command("delete")
 @click.argument("category")
 @click.argument("name")
-@_note_option
-@_supersedes_option
-@_intake_option
+@note_option
+@supersedes_option
+@intake_option
 @dry_run_option
 @pass_app
 def delete(
@@ -173,7 +196,9 @@ def delete(
 
     request = Request("delete", category, name, None, note)
     context = app.context(dry_run=dry_run)
-    _show(app, propose_delete(context, request, supersedes=supersedes, intake=_by_branch(context, intake)), dry_run)
+    show_proposal(
+        app, propose_delete(context, request, supersedes=supersedes, intake=by_branch(context, intake)), dry_run
+    )
 
 
 @command.command("rebase")
@@ -204,7 +229,7 @@ def rebase(
 
     context = app.context(dry_run=dry_run)
     answer = propose_rebase(context, change_id, settings=settings(values, texts), take=take, allow=allow)
-    _show(app, answer, dry_run)
+    show_proposal(app, answer, dry_run)
 
 
 @command.command("bulk")
@@ -239,7 +264,8 @@ def _bulk_text(answer: dict[str, Any]) -> str:
     return f"{render.counted(len(ids), 'change')}{span}\n"
 
 
-def _show(app: App, answer: dict[str, Any], dry_run: bool) -> None:
+def show_proposal(app: App, answer: dict[str, Any], dry_run: bool) -> None:
+    """Show a proposal that was made, and the next step."""
     from modelref_git.operations.answers import PROVISIONAL
 
     if "intake" in answer:

@@ -101,10 +101,12 @@ class CategoryRow:
     """How many digits of a name's hash lead to its record file."""
     index: tuple[FileRow, ...] = ()
     """The indexes of the record files, by path; none without records, or in an export of legacy files alone."""
+    pictures: tuple[str, ...] = ()
+    """The names of the pictures that its records name, sorted."""
 
     def as_json(self) -> dict[str, Any]:
         """The row as it stands in a manifest."""
-        return {
+        row: dict[str, Any] = {
             "category": self.category,
             "records": self.records,
             "fields": list(self.fields),
@@ -112,6 +114,7 @@ class CategoryRow:
             "digits": self.digits,
             "index": [row.as_json() for row in self.index],
         }
+        return {**row, "pictures": list(self.pictures)} if self.pictures else row
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,9 @@ class Manifest:
     files: tuple[FileRow, ...]
     """The files that clients read."""
     categories: tuple[CategoryRow, ...]
+    pictures: tuple[FileRow, ...] = ()
+    """The files of the pictures that records name, by path; they hold no records, and each is of the first category
+    that names it."""
 
     def category(self, name: str) -> CategoryRow | None:
         """The row of a category, or ``None``."""
@@ -150,6 +156,8 @@ def encode(manifest: Manifest) -> bytes:
         "files": [row.as_json() for row in manifest.files],
         "categories": [row.as_json() for row in manifest.categories],
     }
+    if manifest.pictures:
+        document["pictures"] = [row.as_json() for row in manifest.pictures]
     return codec.dumps(document).encode() + b"\n"
 
 
@@ -174,8 +182,10 @@ def decode(data: bytes, what: str = "the manifest") -> Manifest:
         reading.text("program", bool, "the version of a program"),
         reading.files("files"),
         tuple(_category(row) for row in reading.rows("categories")),
+        reading.files("pictures") if "pictures" in reading.row else (),
     )
-    paths = [row.path for row in (*manifest.files, *(row for part in manifest.categories for row in part.index))]
+    indexes = (row for part in manifest.categories for row in part.index)
+    paths = [row.path for row in (*manifest.files, *manifest.pictures, *indexes)]
     reading.refuse_twice("path", paths)
     reading.refuse_twice("category", [row.category for row in manifest.categories])
     reading.refuse()
@@ -229,7 +239,8 @@ def check(folder: Path) -> list[Problem]:
         NotFound, IntegrityFailure, Invalid: as `read`.
     """
     manifest = read(folder)
-    problems = [problem for row in manifest.files if (problem := row.fault_in(folder)) is not None]
+    rows = (*manifest.files, *manifest.pictures)
+    problems = [problem for row in rows if (problem := row.fault_in(folder)) is not None]
     for category in manifest.categories:
         for index in category.index:
             problems += _check_index(folder, index)
@@ -359,6 +370,7 @@ def _category(row: _Reading) -> CategoryRow:
         None if tree is None else row.text("tree", _is_oid, "the id of a tree, or null"),
         row.number("digits", MAX_DIGITS),
         row.files("index"),
+        row.texts("pictures") if "pictures" in row.row else (),
     )
 
 

@@ -13,6 +13,7 @@ from modelref_git.operations.context import Person
 from modelref_git.operations.drafting import Draft, Request, check_existence
 from modelref_git.operations.judging import require
 from modelref_git.operations.merging import record_of
+from modelref_git.operations.picture_files import accepted, files_of
 from modelref_git.operations.verifying import proposed
 from modelref_git.operations.verifying.case import EventCase, MainHistory
 from modelref_git.operations.verifying.rules import judge
@@ -70,6 +71,8 @@ def admitted(
         waived = refuse(what, found, allow)
         warnings = tuple(one for one in found if one.severity == "warning")
     _check_commit(step, what, proposal, waived)
+    for name, file in files_of(step.objects, proposal.commit, proposal.pictures).items():
+        accepted(step.objects.read_blob(file), name)
     is_own = proposal.requestor.id == person.actor.id
     if is_own:
         person.require_requestor(f"propose a {proposal.operation}")

@@ -11,6 +11,7 @@ from modelref_git.operations.administrative import append_administrative
 from modelref_git.operations.context import Context, Person
 from modelref_git.operations.drafting import canonical_bytes
 from modelref_git.operations.judging import approval_of, case_of, facts_finder, refuse, require_administrator
+from modelref_git.operations.picture_files import arriving_problems
 from modelref_git.operations.policy_checks import check_policy_change
 from modelref_git.operations.rebuilding import open_batch
 from modelref_git.operations.wording import check_reason
@@ -159,7 +160,7 @@ def adopted_changes(before: DatasetTree, after: DatasetTree, commits: Sequence[C
     parts: list[tuple[str, str, str | None, str | None]] = [
         (*key, *blobs) for key, blobs in changed_records(before.objects, before.tree, after.tree).items()
     ]
-    if any(not path.startswith(f"{layout.DATASET}/") for path, _, _ in _touched(before, after)):
+    if any(not _is_of_records(path) for path, _, _ in _touched(before, after)):
         parts.append((POLICY, layout.CONFIG, None, None))
     changes = []
     for category, name, old, new in parts:
@@ -168,6 +169,11 @@ def adopted_changes(before: DatasetTree, after: DatasetTree, commits: Sequence[C
             made = Proposal(operation, category, name, Actor(ident, alias), None, "", before.commit or "", old, new)
             changes.append(queued(made, 0, time))
     return changes
+
+
+def _is_of_records(path: str) -> bool:
+    """Whether a path is that of a record or of a picture, which comes with one."""
+    return path.startswith(f"{layout.DATASET}/") or layout.picture_of(path) is not None
 
 
 def _people(commit: Commit) -> list[tuple[str, str]]:
@@ -223,7 +229,7 @@ def adoption_problems(before: DatasetTree, after: DatasetTree) -> list[Problem]:
             except Invalid as fault:  # it is no JSON of a record at all
                 found = [Problem(row["path"], row["message"], row["rule"]) for row in fault.details]
             problems += [Problem(f"{at}{problem.path}", problem.message, problem.rule) for problem in found]
-    return problems
+    return [*problems, *arriving_problems(before, after, _touched(before, after))]
 
 
 def _is_record_path(after: DatasetTree, path: str) -> bool:

@@ -6,7 +6,7 @@ will do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from modelref_git.errors import NotFound, Problem
@@ -58,7 +58,7 @@ def check_revision(ctx: Context, revision: str | None = None, options: CheckOpti
     _look_alikes(report, dataset, config, files)
     hosts = Hosts(options)
     with around(ctx.store, dataset, _live(ctx)) as others:
-        judge = Judge(config, schemas.get, others)
+        judge = Judge(config, schemas.get, others, _pictures_of(dataset))
         for path, entry in files:
             options.progress()
             _check_file(report, judge, dataset, path, entry, None, hosts)
@@ -97,7 +97,7 @@ def check_range(ctx: Context, old: str, new: str, options: CheckOptions = DEFAUL
     folded = {(category, fold(name)): name for category, name in deleted}
     hosts = Hosts(options)
     with around(ctx.store, after, _live(ctx)) as others:
-        judge = Judge(config, schemas.get, others)
+        judge = Judge(config, schemas.get, others, _pictures_of(after))
         for path, entry in files:
             options.progress()
             key = layout.record_of(path) or ("", "")
@@ -106,6 +106,11 @@ def check_range(ctx: Context, old: str, new: str, options: CheckOptions = DEFAUL
             _check_file(report, judge, after, path, entry, _Change(was, alike), hosts)
     hosts.ask(report, config, ctx)
     return report
+
+
+def _pictures_of(dataset: DatasetTree) -> Callable[[str], bool]:
+    """Tells whether a picture is in *dataset*."""
+    return lambda name: dataset.picture(name) is not None
 
 
 def _dataset_at(ctx: Context, revision: str) -> DatasetTree:

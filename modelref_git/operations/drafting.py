@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelref_git.errors import Conflict, Invalid, NotFound, Problem
@@ -11,8 +11,8 @@ from modelref_git.operations.answers import METADATA, STAMPS, without_stamps
 from modelref_git.operations.checking.weighing import Finding, check_waivers, found_in_change, refuse
 from modelref_git.operations.context import Person
 from modelref_git.operations.judging import require
+from modelref_git.operations.picture_files import MISSING, NEXT, NONE, Brought, Given, bring
 from modelref_git.proposals.actors import Actor
-from modelref_git.proposals.config import DatasetConfig
 from modelref_git.proposals.events import BY_IMPORT, CREATE, DELETE, ENQUEUE, Proposal
 from modelref_git.proposals.folds.asked import queued
 from modelref_git.records import codec, names
@@ -20,6 +20,7 @@ from modelref_git.records.categories import CATEGORIES
 from modelref_git.records.json_text import MAX_RECORD_BYTES, same
 from modelref_git.records.quality.rule import Facts, Others
 from modelref_git.records.schemas import Schema
+from modelref_git.store import layout
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.step import Step
 from modelref_git.store.trees import TreeEditor
@@ -46,6 +47,8 @@ class Request:
     branch without rights to the queue. Whether the caller may speak for them is for the operation to check."""
     requested_email: str = ""
     """Of :attr:`requested_by`, for display."""
+    pictures: Given = NONE
+    """The picture files that come with it."""
     is_for_intake: bool = False
     """Whether it becomes a branch that somebody else admits: then nobody's role is asked for."""
 
@@ -89,14 +92,13 @@ def draft(
     name = _key(request)
     live = dataset.blob(request.category, name) if not _structural(request.category, name) else None
     old = codec.decode(step.objects.read_blob(live)) if live is not None else None
-    record: dict[str, Any] | None = None
-    waived: tuple[str, ...] = ()
-    warnings: tuple[Finding, ...] = ()
+    checked = Checked()
     if request.operation != DELETE:
         facts = Facts(request.category, name, before=old, others=others)
         if request.operation == CREATE and (alike := _left(dataset, request.category, name, leaving)):
             facts = replace(facts, renamed_from=alike)
-        record, waived, warnings = checked_record(step, dataset.config, schema, facts, person, request)
+        checked = checked_record(step, dataset, schema, facts, person, request)
+    record = checked.record
     if request.requested_by is None:
         person.require_requestor(f"propose a {request.operation}")
     problems = _structural(request.category, name)
@@ -110,10 +112,10 @@ def draft(
         if blob == live or (old is not None and not request.importing and _is_content(record, old)):
             text = "the record is so already: there is nothing to change"
             raise Invalid.of(f"record {name!r}", [Problem("", text, "update.unchanged")])
-    proposal = _commit(step, dataset, person, request, name, live, blob)
+    proposal = _commit(step, dataset, person, request, name, live, blob, checked.pictures)
     if dataset.config.policy.protected and not request.is_for_intake:
         require(step, dataset, person, ENQUEUE, [queued(proposal, 0, step.time)])
-    return Draft(proposal, waived, warnings, record)
+    return Draft(proposal, checked.waived, checked.warnings, record)
 
 
 def _is_content(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -136,17 +138,33 @@ def _structural(category: str, name: str) -> list[Problem]:
     return names.structural_problems(category, name)
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A record that passed every check."""
+
+    record: dict[str, Any] | None = None
+    """As it will be stored; ``None`` for a delete."""
+    waived: tuple[str, ...] = ()
+    """The rules that were waived for it."""
+    warnings: tuple[Finding, ...] = ()
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    """By name, the blobs of the pictures that come with it."""
+
+
 def checked_record(
     step: Step,
-    config: DatasetConfig,
+    dataset: DatasetTree,
     schema: Schema,
     facts: Facts,
     person: Person,
     request: Request,
-) -> tuple[dict[str, Any], tuple[str, ...], tuple[Finding, ...]]:
-    """The record as it will be stored, the rules that were waived for it, and the warnings about it.
+) -> Checked:
+    """The record that *request* asks for, once it has passed every check.
 
     *facts* are what the rules of good data look at, but for the record itself.
+
+    Raises:
+        Invalid: every fault of the record and of its pictures at once.
     """
     name, old = facts.key, dict(facts.before) if facts.before is not None else None
     what = f"record {name!r}"
@@ -158,17 +176,25 @@ def checked_record(
         if record["name"] is None:
             record["name"] = name
     problems = [] if request.importing else _carry_remainder(record, old)
-    record, faults = stored_form(schema, record, old)
-    problems += faults
+    brought = bring(step.objects, dataset, schema, record, old, request.pictures)
+    record, faults = stored_form(schema, brought.record, old)
+    problems += faults + _told_once(brought, faults)
     if problems:
-        raise Invalid.of(what, problems)
-    found = found_in_change(config, replace(facts, record=record), importing=request.importing)
+        is_missing = any(problem.rule == MISSING for problem in problems)
+        raise Invalid.of(what, problems, hint=NEXT if is_missing else None)
+    found = found_in_change(dataset.config, replace(facts, record=record), importing=request.importing)
     waived = refuse(what, found, request.allow)
     warnings = tuple(one for one in found if one.severity == "warning")
     if not request.importing and request.category in CATEGORIES and schema.has_metadata:
         asked_at = request.asked_at if request.asked_at is not None else step.time
         record["metadata"] = _stamped(asked_at, record.get("metadata"), old, request.requested_by or person.actor)
-    return record, waived, warnings
+    return Checked(record, waived, warnings, brought.added)
+
+
+def _told_once(brought: Brought, faults: Sequence[Problem]) -> list[Problem]:
+    """The problems of pictures at places of which the schema has not complained already."""
+    told = {problem.path for problem in faults}
+    return [problem for problem in brought.problems if problem.path not in told]
 
 
 def stored_form(
@@ -299,6 +325,7 @@ def _commit(
     name: str,
     live: str | None,
     blob: str | None,
+    pictures: Mapping[str, str],
 ) -> Proposal:
     editor = TreeEditor(step.objects, dataset.tree)
     path = dataset.path(request.category, name)
@@ -306,11 +333,14 @@ def _commit(
         editor.remove(path)
     else:
         editor.put(path, blob)
+    for picture, file in pictures.items():
+        editor.put(layout.picture_path(picture), file)
     base = dataset.commit or step.main
     note = (request.note or "").strip() or None
     origin = BY_IMPORT if request.importing else None
     asker = request.requested_by or person.actor
-    made = Proposal(request.operation, request.category, name, asker, note, "", base, live, blob, origin)
+    names = tuple(sorted(pictures))
+    made = Proposal(request.operation, request.category, name, asker, note, "", base, live, blob, origin, names)
     author = step.author(asker, person.email if request.requested_by is None else request.requested_email)
     if request.asked_at is not None:
         author = replace(author, time=request.asked_at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -19,9 +19,11 @@ from modelref_git.formats.text import files as text_files
 from modelref_git.formats.text import rows as text_rows
 from modelref_git.operations.context import Context
 from modelref_git.operations.order import stored_order
+from modelref_git.operations.picture_files import file_of, named_by
 from modelref_git.operations.read import dataset_at
 from modelref_git.records.categories import CATEGORIES, v2_file
 from modelref_git.records.codec import cut_remainder, decode
+from modelref_git.records.pictures import PICTURES
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.writing import once
 
@@ -42,6 +44,18 @@ class ExportFile:
     def as_json(self) -> dict[str, Any]:
         """The file's row in the answer."""
         return {"path": self.path, "sha256": hashlib.sha256(self.data).hexdigest(), "records": self.records}
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPicture:
+    """The file of one picture; it is read when it is written, since all of them together may be large."""
+
+    path: str
+    name: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The file's row in the answer."""
+        return {"path": self.path, "sha256": self.name, "records": 0}
 
 
 def export_dataset(
@@ -71,6 +85,7 @@ def export_dataset(
         UsageFault: legacy files are asked for of a category that never had one.
         Conflict: a file is where a folder has to be, or the other way round.
         Invalid: a record or a format profile is not what it must be, or *target* cannot be written.
+        IntegrityFailure: a record names a picture that is not there, or whose file is another.
     """
     dataset = dataset_at(ctx, revision)
     wanted = _wanted(dataset, categories, layout)
@@ -83,6 +98,7 @@ def export_dataset(
         records = stored_order(ctx.store, dataset, category, warn)
         if layout != "legacy":
             making.v2.append(make_v2(folders["v2"], category, [(name, cut_remainder(data)) for name, data in records]))
+            making.pictures |= dict.fromkeys(named_by(dataset, category, records))
         old = legacy_file(category)
         if layout != "v2" and old is not None:
             kept = dataset.legacy_files(category)
@@ -90,12 +106,15 @@ def export_dataset(
                 making.add_legacy(folders["legacy"], category, records, kept)
         progress()
     files = [*making.v2, *making.legacy]
+    pictures = [ExportPicture(picture_place(folders["v2"], name), name) for name in sorted(making.pictures)]
     with refusals(target):
-        _check_places(target, files)
+        _check_places(target, [*files, *pictures])
         if not ctx.dry_run:
             _write(ctx, target, files)
+            _write_pictures(ctx, target, dataset, pictures)
     making.tell(ctx)
-    answer: dict[str, Any] = {"at": dataset.commit, "files": [file.as_json() for file in files]}
+    rows = [file.as_json() for file in files] + [picture.as_json() for picture in pictures]
+    answer: dict[str, Any] = {"at": dataset.commit, "files": rows}
     if making.warnings:
         answer["warnings"] = making.warnings
     return {**answer, "dry_run": True} if ctx.dry_run else answer
@@ -104,6 +123,11 @@ def export_dataset(
 def folders_of(layout: Layout) -> dict[str, str]:
     """Where the ``v2`` and the ``legacy`` files of an export stand, as the beginning of their paths."""
     return {"v2": "v2/" if layout == "all" else "", "legacy": "legacy/" if layout == "all" else ""}
+
+
+def picture_place(folder: str, name: str) -> str:
+    """Where the file of a picture stands, beside the v2 files; *folder* is the beginning of their paths."""
+    return f"{folder}{PICTURES}/{name}"
 
 
 def make_v2(folder: str, category: str, records: list[tuple[str, bytes]]) -> ExportFile:
@@ -155,6 +179,8 @@ class _Making:
 
     v2: list[ExportFile] = field(default_factory=list)
     legacy: list[ExportFile] = field(default_factory=list)
+    pictures: dict[str, None] = field(default_factory=dict)
+    """The names of those that records of the v2 files name."""
     warnings: list[dict[str, Any]] = field(default_factory=list)
     stamped: int = 0
     """How many records have stamps that the legacy files do not hold."""
@@ -235,7 +261,7 @@ def _check_folder(folder: Path) -> None:
         raise Conflict(f"{there} is a file; an export goes into a folder")
 
 
-def _check_places(target: Path, files: list[ExportFile]) -> None:
+def _check_places(target: Path, files: Sequence[ExportFile | ExportPicture]) -> None:
     """Refuse before anything is written what would stop in the middle of writing."""
     for file in files:
         if (target / file.path).is_dir():
@@ -248,3 +274,19 @@ def _write(ctx: Context, target: Path, files: list[ExportFile]) -> None:
         path = target / file.path
         ctx.store.disk.make_folder(path.parent)
         ctx.store.disk.write_file(path, file.data)
+
+
+def _write_pictures(ctx: Context, target: Path, dataset: DatasetTree, pictures: Sequence[ExportPicture]) -> None:
+    """Write the files of pictures, but for those that an earlier export has left."""
+    for picture in pictures:
+        path = target / picture.path
+        if not _is_there(path, picture.name):
+            ctx.store.disk.make_folder(path.parent)
+            ctx.store.disk.write_file(path, file_of(dataset, picture.name))
+
+
+def _is_there(path: Path, sha256: str) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256

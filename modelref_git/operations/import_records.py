@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,18 @@ from modelref_git.operations.drafting import Draft, Request, canonical_bytes, ch
 from modelref_git.operations.import_options import ImportOptions
 from modelref_git.operations.merging import check_main_not_drifted
 from modelref_git.operations.order import rank_of, stored_order
+from modelref_git.operations.picture_files import Given
 from modelref_git.operations.propose import enqueue
 from modelref_git.proposals import config_edit, trailers
 from modelref_git.proposals.events import CREATE, DELETE, IMPORT, UPDATE
-from modelref_git.records import codec, names
+from modelref_git.records import codec, names, pictures
 from modelref_git.records.categories import CATEGORIES
 from modelref_git.records.json_text import same
+from modelref_git.records.pictures import PICTURES
 from modelref_git.records.quality import catalogue
 from modelref_git.records.quality.others import Overlaid
 from modelref_git.records.quality.rule import Facts
+from modelref_git.records.schemas import Schema
 from modelref_git.store import layout
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.lookup import open_lookup
@@ -74,7 +78,7 @@ def import_source(
             person.require_requestor("propose")
         else:
             person.require_administrator("import into main")
-        wanted = _Survey(step, dataset, person, options)
+        wanted = _Survey(step, dataset, person, options, path if path.is_dir() else path.parent)
         wanted.read(source, progress)
         drafts = list(_drafts(step, dataset, person, wanted)) if options.as_proposals else []
         if wanted.rejected and not options.keep_going:
@@ -109,7 +113,7 @@ def _refusal(path: Path, rejected: list[dict[str, Any]]) -> Invalid:
 class _Survey:
     """What a source asks for, found by holding each of its records against the live ones."""
 
-    def __init__(self, step: Step, dataset: DatasetTree, person: Person, options: ImportOptions) -> None:
+    def __init__(self, step: Step, dataset: DatasetTree, person: Person, options: ImportOptions, folder: Path) -> None:
         self._step = step
         self._dataset = dataset
         self._person = person
@@ -120,6 +124,9 @@ class _Survey:
         self.unchanged = 0
         self.waived: set[str] = set()
         """The quality rules that were waived for any of the records."""
+        self._pictures = folder / layout.PICTURES
+        self.pictures: dict[str, str] = {}
+        """By name, the blobs of the pictures that come with them."""
         self.rejected: list[dict[str, Any]] = []
         self.places: dict[tuple[str, str], dict[str, Any]] = {}
         """File and line of each new or changed record, by category and name."""
@@ -182,6 +189,12 @@ class _Survey:
             else:
                 yield entry
 
+    def _files(self, schema: Schema, record: Mapping[str, Any]) -> Given:
+        """The pictures that *record* names and the dataset has not, from the folder beside the source's files."""
+        names = [one.sha256 for one in pictures.named(record, schema) if self._dataset.picture(one.sha256) is None]
+        paths = {name: self._pictures / name for name in names}
+        return Given({name: _read_picture(path) for name, path in paths.items() if path.is_file()})
+
     def _told(self, category: str, entry: SourceEntry) -> list[str]:
         """The remarks on an entry, without those that the dataset calls hints or wants to hear nothing of."""
         found = [(catalogue.BY_ID[problem.rule], problem) for problem in entry.warnings]
@@ -195,26 +208,27 @@ class _Survey:
         record = _with_stamps_of(record, old)
         operation = CREATE if old is None else UPDATE
         note, allow = self._options.note, self._options.allow
-        request = Request(operation, category, name, record, note, allow, importing=True)
         schema = self._dataset.schema(category)
+        request = Request(operation, category, name, record, note, allow, importing=True)
         try:
-            stored, waived, warnings = checked_record(
-                self._step, self._dataset.config, schema, facts, self._person, request
-            )
+            request = replace(request, pictures=self._files(schema, record))
+            checked = checked_record(self._step, self._dataset, schema, facts, self._person, request)
+            stored = checked.record or {}
             data = canonical_bytes(stored, schema, name)
         except Invalid as fault:
             details = [{**row, **_place(entry)} for row in fault.details]
             self.rejected.append({"name": name, "details": details})
             return
         told = {problem.rule for problem in entry.warnings}
-        self.warnings += [_located(entry, str(one)) for one in warnings if one.rule.id not in told]
+        self.warnings += [_located(entry, str(one)) for one in checked.warnings if one.rule.id not in told]
         if old is not None and same(stored, old):
             self.unchanged += 1
         else:
             self.requests.append(request)
             self.stored[category, name] = data
             self.places[category, name] = _place(entry)
-            self.waived.update(waived)
+            self.waived.update(checked.waived)
+            self.pictures.update(checked.pictures)
 
 
 def _twice(key: str, seen: dict[str, str]) -> list[Problem]:
@@ -243,6 +257,18 @@ def _with_stamps_of(record: dict[str, Any], old: dict[str, Any] | None) -> dict[
 
 def _located(entry: SourceEntry, text: str) -> str:
     return f"{entry.file}:{entry.line}: {text}" if entry.line is not None else f"{entry.file}: {text}"
+
+
+def _read_picture(path: Path) -> bytes:
+    """A picture's file, and of one that is too large no more than shows it."""
+    from modelref_git.formats.pictures.parts import BYTES_AT_MOST
+
+    try:
+        with path.open("rb") as file:
+            return file.read(BYTES_AT_MOST + 1)
+    except OSError as error:
+        problem = Problem(f"/{PICTURES}", f"{path.name} cannot be read: {error.strerror}", "source.unreadable")
+        raise Invalid.of(path.name, [problem]) from error
 
 
 def _rejected(entry: SourceEntry, problems: Iterable[Problem]) -> dict[str, Any]:
@@ -296,6 +322,8 @@ def _import_into_main(
             name = request.name or ""
             data = wanted.stored[category, name]
             editor.put(layout.record_path(category, name, fan_out), step.objects.add("blob", data))
+    for name, blob in wanted.pictures.items():
+        editor.put(layout.picture_path(name), blob)
     if settings != dataset.config_bytes:
         editor.put(layout.CONFIG, step.objects.add("blob", settings))
     for part in source.categories:

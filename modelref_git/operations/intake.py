@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from modelref_git.errors import Forbidden, Invalid, ModelrefError, Problem
+from modelref_git.errors import Forbidden, Invalid, ModelrefError, Problem, UsageFault
 from modelref_git.operations import stale
 from modelref_git.operations.admission import claims
 from modelref_git.operations.admission.branches import Branch, delete_branches, fetch_intake, find_branches
@@ -32,6 +32,7 @@ from modelref_git.operations.context import Context, Person
 from modelref_git.operations.drafting import Draft, Request, rivals, stored_form
 from modelref_git.operations.drafts import Drafts, drafting
 from modelref_git.operations.judging import require
+from modelref_git.operations.picture_files import Given, bring
 from modelref_git.operations.propose import enqueue
 from modelref_git.operations.untrusted import HISTORY, ChangedRecord, Untrusted, untrusted_changes
 from modelref_git.proposals.events import CREATE, DELETE, SUPERSEDE, UPDATE, Proposal
@@ -39,6 +40,7 @@ from modelref_git.proposals.queue import Change
 from modelref_git.records import codec
 from modelref_git.records.json_text import same
 from modelref_git.records.merge import merge_records
+from modelref_git.records.pictures import PICTURES
 from modelref_git.store import log
 from modelref_git.store.step import Step
 
@@ -147,7 +149,8 @@ class _Intake:
         leaving = [(record.category, record.name) for record in untrusted.records if record.new is None]
         from_commit, from_source = self._admitted(branch.commit), self._admitted(branch.source)
         with drafting(self._step, self._dataset, self._person, leaving) as drafts:
-            for record in untrusted.records:
+            for changed in untrusted.records:
+                record = self._with_facts(changed, untrusted)
                 key = (record.category, record.name)
                 earlier = from_source.get(key)
                 known = from_commit.get(key) or self._known(branch, claim, record, earlier)
@@ -166,6 +169,19 @@ class _Intake:
                     found.already.append(known_row(earlier))
                 else:
                     found.taken.append((made, earlier))
+
+    def _with_facts(self, changed: ChangedRecord, untrusted: Untrusted) -> ChangedRecord:
+        """A record with what its pictures decide filled in; what is wrong with them is found when it is drafted."""
+        if PICTURES not in (changed.record or {}):
+            return changed
+        schema = self._dataset.schema(changed.category)
+        live = self._decoded(self._dataset.blob(changed.category, changed.name))
+        given = Given(blobs=untrusted.pictures)
+        try:
+            brought = bring(self._step.objects, self._dataset, schema, changed.record or {}, live, given)
+        except UsageFault:
+            return changed
+        return replace(changed, record=brought.record)
 
     # --- what is known already ---
 
@@ -255,6 +271,7 @@ class _Intake:
             *(UPDATE, category, name, asked, claim.note, self._allow),
             requested_by=claim.requestor,
             requested_email=claim.email,
+            pictures=Given(blobs=untrusted.pictures),
         )
         if asked is not None and live is not None and _is_content(stored_form(schema, asked, live)[0], live):
             raise _Nothing

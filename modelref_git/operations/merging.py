@@ -15,12 +15,14 @@ from modelref_git.errors import Conflict, IntegrityFailure, Invalid, ModelrefErr
 from modelref_git.operations.conflict_rows import conflict_rows, refusal
 from modelref_git.operations.context import Person
 from modelref_git.operations.drafting import canonical_bytes
+from modelref_git.operations.picture_files import files_of
 from modelref_git.proposals.actors import Actor
 from modelref_git.proposals.events import CREATE, DELETE, UPDATE, Proposal, batch_message
 from modelref_git.proposals.header import POLICY
 from modelref_git.proposals.queue import Change
-from modelref_git.records import codec
+from modelref_git.records import codec, pictures
 from modelref_git.records.merge import FieldConflict, merge_records
+from modelref_git.store import layout
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.log import View
 from modelref_git.store.objects import ObjectBuffer
@@ -63,6 +65,9 @@ class Merging:
             self.editor.remove(path)
         elif blob is not None:
             self.editor.put(path, blob)
+        for name, file in files_of(self.objects, change.commit, change.pictures).items():
+            if self.editor.get(layout.picture_path(name)) is None:
+                self.editor.put(layout.picture_path(name), file)
         self.settled[path] = change
         return ()
 
@@ -111,6 +116,7 @@ def merged_blob(
     if merged.conflicts or merged.record is None:
         return None, merged.conflicts
     problems = schema.problems(merged.record)
+    problems += pictures.list_problems(pictures.named(merged.record, schema))
     if problems:
         number = f"change {change.change_id}" if change.change_id else "the change"
         raise Invalid.of(f"the record that {number} gives with what is there now", problems)

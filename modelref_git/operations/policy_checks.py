@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from modelref_git.errors import Invalid, Problem
 from modelref_git.operations.drafting import canonical_bytes
+from modelref_git.operations.picture_files import naming, problems_in
 from modelref_git.proposals.config import DatasetConfig
 from modelref_git.proposals.reachable import config_problems
 from modelref_git.proposals.ssh_keys import check_key_line
@@ -26,6 +27,8 @@ def check_policy_change(before: DatasetTree, after: DatasetTree) -> None:
     if not problems:
         for category in changed_schemas(before, after):
             problems += _schema_problems(after, category)
+            if after.schema(category).has_pictures:
+                problems += _picture_problems(before, after, category)
     if problems:
         raise Invalid.of("the dataset under this policy", problems)
 
@@ -69,6 +72,16 @@ def _removed_categories(before: DatasetTree, after: DatasetTree) -> Iterator[Pro
         if count:
             text = f"the category {category} has {count} records: they are deleted first"
             yield Problem(f"/categories/{category}", text, "policy.category_in_use")
+
+
+def _picture_problems(before: DatasetTree, after: DatasetTree, category: str) -> Iterator[Problem]:
+    """What is wrong with the pictures that records name now that the schema lets them."""
+    schema = after.schema(category)
+    if category in before.config.categories and before.schema(category).has_pictures:
+        return
+    for name, blob in after.records(category):
+        for problem in problems_in(after, schema, naming(after.objects, blob), None):
+            yield Problem(f"/{category}/{name}{problem.path}", problem.message, problem.rule)
 
 
 def _schema_problems(dataset: DatasetTree, category: str) -> list[Problem]:

@@ -14,6 +14,7 @@ from modelref_git.operations.closing import append_supersede, check_superseded
 from modelref_git.operations.context import Context, Person
 from modelref_git.operations.drafting import Draft, Request, missing_record, rivals
 from modelref_git.operations.drafts import drafting
+from modelref_git.operations.picture_files import files_of
 from modelref_git.proposals.events import CREATE, DELETE, ENQUEUE, OPERATIONS, UPDATE, Event
 from modelref_git.records import codec, pointer
 from modelref_git.store.dataset import DatasetTree
@@ -34,7 +35,7 @@ def propose_create(
     *supersedes* is an open change that this one takes the place of. With *intake* it is pushed as a branch instead, as
     :func:`.intake_branch.push_branch` says.
     """
-    return _propose_one(ctx, lambda _step, _dataset: replace(request, operation=CREATE), supersedes, intake)
+    return propose_prepared(ctx, lambda _step, _dataset: replace(request, operation=CREATE), supersedes, intake)
 
 
 def propose_delete(
@@ -44,7 +45,7 @@ def propose_delete(
 
     *supersedes* and *intake* are as for :func:`propose_create`.
     """
-    return _propose_one(ctx, lambda _step, _dataset: replace(request, operation=DELETE), supersedes, intake)
+    return propose_prepared(ctx, lambda _step, _dataset: replace(request, operation=DELETE), supersedes, intake)
 
 
 def propose_update(
@@ -71,7 +72,7 @@ def propose_update(
         Conflict: the full record was edited from an older state, and does not merge.
         ModelrefError: as :func:`.drafting.draft`.
     """
-    return _propose_one(ctx, updating(request, edit=edit, base=base), supersedes, intake)
+    return propose_prepared(ctx, updating(request, edit=edit, base=base), supersedes, intake)
 
 
 def updating(request: Request, *, edit: Edit | None = None, base: str | None = None) -> Prepare:
@@ -247,7 +248,8 @@ def enqueue(
     return list(change_ids)
 
 
-def _propose_one(ctx: Context, prepare: Prepare, supersedes: int | None, intake: bool) -> dict[str, Any]:
+def propose_prepared(ctx: Context, prepare: Prepare, supersedes: int | None, intake: bool) -> dict[str, Any]:
+    """Queue what *prepare* asks for; the other arguments and the answer are those of `propose_create`."""
     if intake:
         from modelref_git.operations.intake_branch import push_branch
 
@@ -268,6 +270,9 @@ def proposing(ctx: Context, prepare: Prepare, supersedes: int | None = None) -> 
         person = ctx.person(dataset.config)
         request = prepare(step, dataset)
         old = check_superseded(step, person, supersedes, request.category) if supersedes is not None else None
+        if old is not None and old.pictures:
+            kept = files_of(step.objects, old.commit, old.pictures)
+            request = replace(request, pictures=replace(request.pictures, kept=kept))
         with drafting(step, dataset, person) as drafts:
             made = drafts.add(request)
         others = [number for number in rivals(step, made.proposal) if old is None or number != old.change_id]

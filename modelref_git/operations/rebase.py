@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from modelref_git.errors import Invalid, Problem, WrongState
 from modelref_git.operations.answers import find_change, pending_record
@@ -15,19 +15,19 @@ from modelref_git.operations.drafting import Draft, Request
 from modelref_git.operations.drafts import drafting
 from modelref_git.operations.judging import require
 from modelref_git.operations.merging import record_of, same_schema
+from modelref_git.operations.picture_files import Given, files_of
 from modelref_git.operations.rebuilding import Rebuilt, anew, open_batch
+from modelref_git.operations.settling import Choice, Side, settled
 from modelref_git.proposals.events import CREATE, DELETE, REBASE, UPDATE, Event
 from modelref_git.proposals.header import APPROVED, POLICY
 from modelref_git.proposals.queue import Change
 from modelref_git.records import codec, pointer
 from modelref_git.records.json_text import same
-from modelref_git.records.merge import FieldConflict, Merged, merge_records
+from modelref_git.records.merge import FieldConflict, merge_records
+from modelref_git.store import layout
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.step import Step
 from modelref_git.store.trees import TreeEditor
-
-Side = Literal["mine", "theirs"]
-"""``mine`` is what is proposed, ``theirs`` what is on ``main`` now."""
 
 
 def propose_rebase(
@@ -36,14 +36,16 @@ def propose_rebase(
     *,
     settings: Sequence[tuple[str, Any]] = (),
     take: Side | None = None,
+    sides: Mapping[str, Side] | None = None,
+    values: Mapping[str, Any] | None = None,
     allow: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Bring an open proposal up to today's ``main``; answers its PendingChangeRecord.
 
-    Fields that only one side changed are merged. Where both changed one, *take* says whose value stands, and *settings*
-    set values at JSON pointers. *allow* are rules of good data to waive besides those that were waived before; that
-    counts as an edit. An approval survives when neither the base record nor the proposal changes; an edit makes an
-    approved change pending again.
+    Fields that only one side changed are merged. Where both changed one, *take* says whose value stands, unless *sides*
+    say so for the path of that conflict, or *values* give another; *settings* set values at JSON pointers. *allow* are
+    rules of good data to waive besides those that were waived before; that counts as an edit. An approval survives when
+    neither the base record nor the proposal changes; an edit makes an approved change pending again.
 
     Raises:
         NotFound: there is no such change.
@@ -54,15 +56,16 @@ def propose_rebase(
         UsageFault: *allow* names what is no rule.
     """
     check_waivers(allow)
+    choice = Choice(take, sides or {}, values or {}, settings)
 
     def decide(step: Step) -> dict[str, Any]:
         dataset = step.dataset()
         person = ctx.person(dataset.config)
         change = find_change(step.queue, change_id)
         _check_open(change)
-        edits = bool(settings) or take is not None or bool(allow)
+        edits = choice.is_edit or bool(allow)
         require(step, dataset, person, REBASE, [change], edits=edits)
-        made = _rebased(step, dataset, person, change, settings, take, allow)
+        made = _rebased(step, dataset, person, change, choice, allow)
         if made is not None:
             _append(step, person, change, made)
         return pending_record(step.objects, find_change(step.queue, change_id), nulls=False)
@@ -119,16 +122,15 @@ def _rebased(
     dataset: DatasetTree,
     person: Person,
     change: Change,
-    settings: Sequence[tuple[str, Any]],
-    take: Side | None,
+    choice: Choice,
     allow: Sequence[str],
 ) -> Draft | None:
     """The proposal on today's ``main``; ``None`` when it is there already and nothing is to be edited."""
     live = dataset.blob(change.category, change.model_name)
-    edits = bool(settings) or take is not None or bool(allow)
+    edits = choice.is_edit or bool(allow)
     if not edits and live == change.base_blob and same_schema(step.objects, dataset, change):
         return _moved(step, dataset, change) if change.base != step.main else None
-    record = _merged(step, dataset, change, live, settings, take)
+    record = _merged(step, dataset, change, live, choice)
     if record is None and live is None:
         raise _nothing_left(change)
     operation = DELETE if record is None else CREATE if live is None else UPDATE
@@ -145,6 +147,7 @@ def _rebased(
         # Whether they may ask was looked at when they did; they can be a guest, whose roles nobody here knows.
         requested_by=change.requestor,
         requested_email=original.email,
+        pictures=Given(kept=files_of(step.objects, change.commit, change.pictures)),
     )
     try:
         with drafting(step, dataset, person) as drafts:
@@ -160,21 +163,20 @@ def _merged(
     dataset: DatasetTree,
     change: Change,
     live: str | None,
-    settings: Sequence[tuple[str, Any]],
-    take: Side | None,
+    choice: Choice,
 ) -> dict[str, Any] | None:
     base, ours, mine = (record_of(step.objects, blob) for blob in (change.base_blob, live, change.blob))
     hints = dataset.schema(change.category).merge_hints
     merged = merge_records(base, ours, mine, hints)
-    if take is not None and merged.conflicts:
-        merged = _taken(merged, ours, mine, take)
+    if merged.conflicts:
+        merged = settled(merged, ours, mine, choice)
     record = merged.record
     if record is not None:
-        record = _with_settings(change, record, settings)
-    elif settings:
+        record = _with_settings(change, record, choice.settings)
+    elif choice.settings:
         problem = Problem("", "there is no record whose fields could be set", "rebase.set")
         raise Invalid.of(f"change {change.change_id}", [problem])
-    left = [conflict for conflict in merged.conflicts if not _is_set(conflict, settings)]
+    left = [conflict for conflict in merged.conflicts if not _is_set(conflict, choice.settings)]
     if left:
         raise refusal(conflict_rows(step, change, left, None))
     return codec.without_remainder(record) if record is not None and change.origin is None else record
@@ -191,24 +193,6 @@ def _with_settings(change: Change, record: dict[str, Any], settings: Sequence[tu
     return record if kept is None else {**record, codec.REMAINDER: kept}
 
 
-def _taken(merged: Merged, ours: dict[str, Any] | None, mine: dict[str, Any] | None, take: Side) -> Merged:
-    """The merge with every conflict settled for one side; what did not conflict stays merged."""
-    if any(conflict.path == "" for conflict in merged.conflicts):
-        return Merged(mine if take == "mine" else ours, ())
-    record = merged.record
-    if take == "mine" and record is not None:
-        # From the end, so that taking an entry out of a list moves none that is still to be set.
-        for conflict in reversed(merged.conflicts):
-            record = _with_theirs(record, conflict)
-    return Merged(record, ())
-
-
-def _with_theirs(record: dict[str, Any], conflict: FieldConflict) -> dict[str, Any]:
-    if conflict.is_removal:
-        return pointer.without(record, conflict.path)
-    return pointer.with_set(record, conflict.path, conflict.theirs)
-
-
 def _is_set(conflict: FieldConflict, settings: Sequence[tuple[str, Any]]) -> bool:
     """Whether a value was set at the conflict's place, or at one that it lies within."""
     return any(f"{conflict.path}/".startswith(f"{where}/") for where, _ in settings)
@@ -222,8 +206,11 @@ def _moved(step: Step, dataset: DatasetTree, change: Change) -> Draft:
         editor.remove(path)
     else:
         editor.put(path, change.blob)
+    lacking = [name for name in change.pictures if dataset.picture(name) is None]
+    for name, file in files_of(step.objects, change.commit, lacking).items():
+        editor.put(layout.picture_path(name), file)
     original = step.objects.read_commit(change.commit)
-    proposal = replace(change.proposal, base=step.main)
+    proposal = replace(change.proposal, base=step.main, pictures=tuple(lacking))
     commit = step.commit(editor.write(), [step.main], original.author, proposal.message())
     return Draft(replace(proposal, commit=commit), change.waived, ())
 

@@ -7,12 +7,13 @@ and merges of ``main`` are fine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from modelref_git.errors import IntegrityFailure, Invalid, ModelrefError, Problem
-from modelref_git.records import json_text
+from modelref_git.operations.picture_files import CHANGED, UNNAMED
+from modelref_git.records import json_text, pictures
 from modelref_git.records.codec import REMAINDER
 from modelref_git.records.json_text import MAX_RECORD_BYTES
 from modelref_git.store import layout, ranges
@@ -41,7 +42,7 @@ TWICE: Final = "intake.twice"
 CATEGORY: Final = "layout.category"
 PLACE: Final = "layout.place"
 
-WHOLE: Final = frozenset({HISTORY, FOREIGN, MODE, TOO_MANY, UNREADABLE, CATEGORY})
+WHOLE: Final = frozenset({HISTORY, FOREIGN, MODE, TOO_MANY, UNREADABLE, CATEGORY, CHANGED})
 """Rules by which nothing of a range is taken: it was made for something else than to change records."""
 
 _MODES: Final = {
@@ -80,6 +81,8 @@ class Untrusted:
     """The newest commit that both have in common, from which the records were edited; ``None`` if there is none."""
     records: tuple[ChangedRecord, ...] = ()
     """Those without a problem of their own, by category and name."""
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    """By name, the blobs of the picture files that it adds: nothing of them was looked at."""
     problems: list[Problem] = field(default_factory=list)
     """``path`` is that of a file, and ``""`` for the range as a whole."""
 
@@ -99,7 +102,8 @@ def untrusted_changes(store: GitStore, base: str, head: str) -> Untrusted:
     except (ModelrefError, ValueError, RecursionError, OverflowError) as fault:
         # Trees and commits can be crafted so that they cannot be read: whatever stops the reader is their fault.
         text = fault.message if isinstance(fault, ModelrefError) else f"{type(fault).__name__}: {fault}"
-        return Untrusted(base, head, None, (), [Problem("", f"the commits cannot be read: {text}", UNREADABLE)])
+        problem = Problem("", f"the commits cannot be read: {text}", UNREADABLE)
+        return Untrusted(base, head, None, problems=[problem])
 
 
 def shown(path: str) -> str:
@@ -120,7 +124,7 @@ class _BoundedReader:
         self._left -= 1
         if self._left < 0:
             raise IntegrityFailure(f"they change more than {MAX_TREES} folders")
-        if ranges.size_of(self._store, oid) > MAX_TREE_BYTES:
+        if self._store.size(oid) > MAX_TREE_BYTES:
             raise IntegrityFailure(f"the folder {oid} has more than {MAX_TREE_BYTES} bytes")
         kind, payload = self._store.read(oid)
         if kind != "tree":
@@ -141,15 +145,18 @@ class _Looking:
         self._objects: ObjectBuffer = store.buffer()
         self._reader = _BoundedReader(store)
         self._problems: list[Problem] = []
+        self._pictures: dict[str, str] = {}
         self._roots: tuple[str, str] = ("", "")
 
     def result(self) -> Untrusted:
         origin = self._origin()
         if origin is None:
-            return Untrusted(self._base, self._head, None, (), self._problems)
+            return Untrusted(self._base, self._head, None, problems=self._problems)
         self._roots = (self._objects.read_commit(origin).tree, self._objects.read_commit(self._head).tree)
         found = tuple(self._records())
-        return Untrusted(self._base, self._head, origin, found, self._problems)
+        if not self._problems:  # a record that cannot be read may name any of them
+            self._refuse_unnamed(found)
+        return Untrusted(self._base, self._head, origin, found, self._pictures, self._problems)
 
     def _problem(self, path: str, message: str, rule: str) -> None:
         self._problems.append(Problem(shown(path), message, rule))
@@ -170,15 +177,38 @@ class _Looking:
     def _records(self) -> Iterator[ChangedRecord]:
         places: dict[tuple[str, str], list[tuple[str, Entry | None]]] = {}
         dataset = DatasetTree.at(self._objects, self._base)
-        for number, (path, _, new) in enumerate(compare(self._reader, *self._roots)):
+        for number, (path, old, new) in enumerate(compare(self._reader, *self._roots)):
             if number == MAX_RECORDS:
                 self._problem("", f"it changes more than {MAX_RECORDS} files", TOO_MANY)
                 return
+            if (picture := layout.picture_of(path)) is not None:
+                self._picture(path, picture, old, new)
+                continue
             key = self._key(dataset, path, new)
             if key is not None:
                 places.setdefault(key, []).append((path, new))
         for key in sorted(places):
             yield from self._record(dataset, key, places[key])
+
+    def _picture(self, path: str, name: str, old: Entry | None, new: Entry | None) -> None:
+        if old is not None or new is None:
+            self._problem(path, "pictures are added, and never changed or removed", CHANGED)
+        elif new.mode != FILE:
+            self._problem(path, f"{_mode(new)}, and pictures are plain files", MODE)
+        else:
+            self._pictures[name] = new.oid
+
+    def _refuse_unnamed(self, found: tuple[ChangedRecord, ...]) -> None:
+        """Report the pictures that no changed record names."""
+        left = dict(self._pictures)
+        dataset = DatasetTree.at(self._objects, self._base)
+        for changed in found if left else ():
+            for one in pictures.named(changed.record, dataset.schema(changed.category)):
+                left.pop(one.sha256, None)
+        for name in left:
+            del self._pictures[name]
+            text = "no record that the branch changes names this picture"
+            self._problem(layout.picture_path(name), text, UNNAMED)
 
     def _key(self, dataset: DatasetTree, path: str, new: Entry | None) -> tuple[str, str] | None:
         """The record of a changed file; ``None``, with a problem, if it is none."""
@@ -187,8 +217,7 @@ class _Looking:
             return None
         key = layout.record_of(path)
         if new is not None and new.mode != FILE:
-            what = _MODES.get(new.mode, f"it has the mode {new.mode:o}")
-            self._problem(path, f"{what}, and records are plain files", MODE)
+            self._problem(path, f"{_mode(new)}, and records are plain files", MODE)
         elif key is None or key[0] not in dataset.config.categories:
             self._problem(path, "it is no record of a category", CATEGORY)
         elif path not in _paths(*key):
@@ -227,7 +256,7 @@ class _Looking:
 
     def _content(self, path: str, before: Entry | None, after: Entry) -> dict[str, Any] | None:
         """What a changed file says; ``None``, with a problem, if it is no record."""
-        size = ranges.size_of(self._store, after.oid)
+        size = self._store.size(after.oid)
         if size > MAX_RECORD_BYTES:
             self._problem(path, f"it has {size} bytes, {MAX_RECORD_BYTES} are the most", SIZE)
             return None
@@ -247,6 +276,10 @@ class _Looking:
             self._problem(path, text, "remainder.changed")
             return None
         return record
+
+
+def _mode(entry: Entry) -> str:
+    return _MODES.get(entry.mode, f"it has the mode {entry.mode:o}")
 
 
 def _paths(category: str, name: str) -> list[str]:

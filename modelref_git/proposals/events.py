@@ -75,6 +75,8 @@ class Proposal:
     """The record as proposed; ``None`` for a delete."""
     origin: str | None = None
     """:data:`BY_IMPORT` for a proposal that an import made."""
+    pictures: tuple[str, ...] = ()
+    """The names of the picture files that its commit adds, sorted."""
 
     @property
     def title(self) -> str:

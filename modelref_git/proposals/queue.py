@@ -84,6 +84,8 @@ class Change:
     approvals: tuple[GivenApproval, ...] = ()
     """Who has approved it as it is, in the order of the events; an edit makes them void."""
     origin: str | None = None
+    pictures: tuple[str, ...] = ()
+    """The names of the picture files that its proposal adds, sorted."""
     enqueued_by: str | None = None
     """The id of who put it into the queue, where that was not the requestor."""
     held_by: str | None = None
@@ -132,6 +134,7 @@ class Change:
             self.base_blob,
             self.blob,
             self.origin,
+            self.pictures,
         )
 
     def as_state(self) -> dict[str, Any]:
@@ -142,8 +145,9 @@ class Change:
         for name in ("commit", "base"):
             if not row[name]:
                 del row[name]
-        if self.waived:
-            row["waived"] = list(self.waived)
+        for name in ("waived", "pictures"):
+            if name in row:
+                row[name] = list(row[name])
         if self.approvals:
             row["approvals"] = [given.as_state() for given in self.approvals]
         return row
@@ -153,7 +157,7 @@ class Change:
         """Read what :meth:`as_state` wrote."""
         try:
             given = tuple(GivenApproval.from_state(item) for item in row.get("approvals", ()))
-            lists = {"waived": tuple(row.get("waived", ())), "approvals": given}
+            lists = {name: tuple(row.get(name, ())) for name in ("waived", "pictures")} | {"approvals": given}
             return cls(**{"commit": "", "base": "", "base_blob": None, "blob": None, **row, **lists})
         except TypeError as error:
             raise IntegrityFailure(f"the state of a change is not readable: {error}") from error

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
@@ -71,6 +71,13 @@ def _scalar_or_list(value: object) -> object:
     return value
 
 
+def _number(value: object) -> object:
+    """A number, kept exactly as submitted."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError("Input should be a number")
+    return value
+
+
 def _base_name(name: str) -> str:
     if text.has_backend_prefix(name):
         backend = name.partition("/")[0]
@@ -93,6 +100,8 @@ _SETTINGS_SCHEMA: Final = {
 }
 SET: Final[JsonDict] = {"x-merge": "set"}
 """Hint of a list whose order means nothing: it is merged member by member."""
+PICTURE_HINTS: Final[JsonDict] = {"x-merge": {"key": "sha256", "order": "any"}}
+"""Hint of the list of pictures: entries are told apart by the file, and each may be put first by its own rank."""
 TAG_HINTS: Final[JsonDict] = {**SET, "x-known-values": list(TAGS.values), "x-severity": TAGS.severity}
 
 _InRange: Final = AfterValidator(_checked(_in_range, "schema.type"))
@@ -103,6 +112,17 @@ FalseOrNone = BeforeValidator(lambda value: False if value is None else value)
 ScalarOrList = Annotated[
     Any, AfterValidator(_checked(_scalar_or_list, "schema.type")), WithJsonSchema(_SCALAR_OR_LIST_SCHEMA)
 ]
+Number = Annotated[Any, AfterValidator(_checked(_number, "schema.type")), WithJsonSchema({"type": "number"})]
+NumberOrNone = Annotated[
+    Any,
+    AfterValidator(_checked(lambda value: None if value is None else _number(value), "schema.type")),
+    WithJsonSchema({"type": "number"}),
+]
+Positive = Annotated[int, Field(ge=1), BeforeValidator(_whole), _InRange]
+NsfwLevel = Annotated[int, Field(ge=0, le=3), BeforeValidator(_whole)]
+# A pattern's $ lets a line break follow, the length does not.
+PictureName = Annotated[str, Field(pattern="^[0-9a-f]{64}$", max_length=64)]
+MediaType = Literal["image/jpeg", "image/png", "image/webp", "image/gif"]
 Domain = Annotated[str, AfterValidator(_member_of(DOMAINS)), _closed(DOMAINS)]
 Purpose = Annotated[str, AfterValidator(_member_of(PURPOSES)), _closed(PURPOSES)]
 ImageBaseline = Annotated[str, AfterValidator(_member_of(BASELINES)), _closed(BASELINES)]

@@ -90,6 +90,12 @@ class MergeHints:
         key = hint.get("key") if isinstance(hint, dict) else None
         return key if isinstance(key, str) else None
 
+    @property
+    def is_in_any_order(self) -> bool:
+        """Whether the order of the entries of a keyed list here means little: two wishes for it are no conflict."""
+        hint = self._agreed()
+        return isinstance(hint, dict) and hint.get("order") == "any"
+
     def of_member(self, name: str) -> MergeHints:
         """The hints for the member *name* of an object that stands here."""
         return MergeHints(self._order.of_member(name))
@@ -242,8 +248,12 @@ def _list(hints: MergeHints, base: Any, ours: list[Any], theirs: list[Any]) -> _
         return _set(*({_identity(item): item for item in items} for items in lists)), ()
     if hints.key is not None:
         sides = [members for items in lists if (members := _by_key(items, hints.key)) is not None]
-        if len(sides) == len(lists) and (order := _merged_order(*sides)) is not None:
-            return _keyed(hints.of_items(), order, *sides)
+        if len(sides) == len(lists):
+            order = _merged_order(*sides)
+            if order is None and hints.is_in_any_order:
+                order = _woven(list(sides[1]), list(sides[2]))
+            if order is not None:
+                return _keyed(hints.of_items(), order, *sides)
     return _conflict(base, ours, theirs)
 
 

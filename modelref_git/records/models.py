@@ -23,9 +23,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from modelref_git.records import text
+from modelref_git.records import pictures, text
 from modelref_git.records.categories import CATEGORIES
 from modelref_git.records.field_types import (
+    PICTURE_HINTS,
     SET,
     TAG_HINTS,
     BaseName,
@@ -34,7 +35,13 @@ from modelref_git.records.field_types import (
     ImageBaseline,
     ImageStyle,
     ListOrNone,
+    MediaType,
+    NsfwLevel,
+    Number,
+    NumberOrNone,
     Parameters,
+    PictureName,
+    Positive,
     Purpose,
     ScalarOrList,
     Settings,
@@ -120,6 +127,38 @@ class FinetuneSeries(Part):
     homepage: str | None = Field(default=None, description="Where to read more.")
 
 
+class PictureLora(Part):
+    """A patch of weights that took part in making a picture."""
+
+    name: str = Field(description="Name of the patch.")
+    strength: Number = Field(description="How strongly it was applied.")
+
+
+class Picture(Part):
+    """One picture that the model made: which file it is, and how it came about."""
+
+    sha256: PictureName = Field(description="SHA-256 of the file in lower-case hexadecimal, which is its name.")
+    media_type: MediaType | None = Field(default=None, description="Kind of the file. Filled in by the program.")
+    width: Positive | None = Field(default=None, description="Width in pixels. Filled in by the program.")
+    height: Positive | None = Field(default=None, description="Height in pixels. Filled in by the program.")
+    size_bytes: Positive | None = Field(
+        default=None, description="Size of the file in bytes. Filled in by the program."
+    )
+    prompt: str | None = Field(default=None, description="What was asked for.")
+    negative_prompt: str | None = Field(default=None, description="What was to be avoided.")
+    seed: Whole | None = Field(default=None, description="The random numbers' beginning.")
+    steps: Positive | None = Field(default=None, description="Number of sampling steps.")
+    cfg_scale: NumberOrNone = Field(default=None, description="How closely the prompt was followed.")
+    sampler: str | None = Field(default=None, description="Name of the sampler.")
+    scheduler: str | None = Field(default=None, description="Name of the scheduler.")
+    loras: list[PictureLora] | None = Field(default=None, description="Patches of weights that took part.")
+    comfy_workflow: dict[str, Any] | None = Field(default=None, description="The workflow of ComfyUI, as it saves it.")
+    nsfw_level: NsfwLevel | None = Field(default=None, description="From 0, safe for work, to 3, explicit.")
+    sort_order: Whole | None = Field(
+        default=None, description="Lower ones are shown first; 0 where it is left out, then by place in the list."
+    )
+
+
 class BaseRecord(Part):
     """Fields that records of every category have."""
 
@@ -134,6 +173,12 @@ class BaseRecord(Part):
     config: Config = Field(default_factory=Config, description="The files that make up the model.")
     model_classification: ModelClassification = Field(description="What kind of model it is.")
     size_on_disk_bytes: Whole | None = Field(default=None, description="Size of all files together, in bytes.")
+    pictures: list[Picture] | None = Field(
+        default=None,
+        max_length=pictures.AT_MOST,
+        description="Pictures that the model made, to show what it does.",
+        json_schema_extra=PICTURE_HINTS,
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -4,8 +4,8 @@ A schema describes the *stored* record, so it knows no nulls. Besides the keywor
 for the programs that work on records:
 
 - ``x-critical`` (top): dotted paths of the fields that a reviewer must not overlook;
-- ``x-merge``: ``"set"`` for lists without order, ``{"key": field}`` for lists of entries told apart by a field,
-  ``"atomic"`` for objects that change as a whole;
+- ``x-merge``: ``"set"`` for lists without order, ``{"key": field}`` for lists of entries told apart by a field (with
+  ``"order": "any"`` if two orders are no conflict), ``"atomic"`` for objects that change as a whole;
 - ``x-known-values``: values that are usual where others are allowed;
 - ``x-severity``: what a value outside the set is.
 

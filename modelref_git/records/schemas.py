@@ -67,6 +67,11 @@ class Schema:
         return "metadata" in self.order.labels
 
     @cached_property
+    def has_pictures(self) -> bool:
+        """Whether records list pictures: the member ``pictures`` is merged by the ``sha256`` of its entries."""
+        return self.merge_hints.of_member("pictures").key == "sha256"
+
+    @cached_property
     def is_shipped(self) -> bool:
         """Whether this is, byte for byte, the schema that the package has for the category.
 
@@ -245,10 +250,11 @@ def _pattern_fault(value: object, _root: dict[str, Any]) -> str | None:
 
 
 def _merge_fault(value: object, _root: dict[str, Any]) -> str | None:
-    keyed = isinstance(value, dict) and list(value) == ["key"] and isinstance(value["key"], str)
-    if keyed or value in ("set", "atomic"):
+    keyed = isinstance(value, dict) and isinstance(value.get("key"), str)
+    known = isinstance(value, dict) and value.keys() <= {"key", "order"} and value.get("order", "any") == "any"
+    if (keyed and known) or value in ("set", "atomic"):
         return None
-    return 'x-merge must be "set", "atomic" or {"key": the name of a field}'
+    return 'x-merge must be "set", "atomic" or {"key": the name of a field}, with "order": "any" or without'
 
 
 def _severity_fault(value: object, _root: dict[str, Any]) -> str | None:

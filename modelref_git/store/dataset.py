@@ -11,7 +11,7 @@ from modelref_git.proposals.config import DatasetConfig
 from modelref_git.records.names import fold, name_of
 from modelref_git.store import layout
 from modelref_git.store.objects import ObjectBuffer
-from modelref_git.store.trees import Tree, compare, find, read_tree, walk
+from modelref_git.store.trees import FILE, Tree, compare, find, read_tree, walk
 
 if TYPE_CHECKING:
     from modelref_git.records.schemas import Schema
@@ -97,6 +97,11 @@ class DatasetTree:
         entries = read_tree(self.objects, folder.oid).entries
         return {name: self.objects.read_blob(entry.oid) for name, entry in entries.items() if not entry.is_folder}
 
+    def picture(self, sha256: str) -> str | None:
+        """The blob of a picture, or ``None`` when there is no such file."""
+        entry = find(self.objects, self.tree, layout.picture_path(sha256))
+        return None if entry is None or entry.mode != FILE else entry.oid
+
     def path(self, category: str, name: str) -> str:
         """The file of a record, whether or not it is there."""
         return layout.record_path(category, name, self.fan_out(category))
@@ -135,6 +140,16 @@ class DatasetTree:
         self.fan_out(category)
         folder = find(self.objects, self.tree, layout.category_folder(category))
         return 0 if folder is None else sum(1 for _ in walk(self.objects, folder.oid))
+
+
+def added_pictures(objects: ObjectBuffer, before: str | None, after: str) -> tuple[str, ...]:
+    """The names of the pictures that the tree *after* has and *before* has not, sorted."""
+    trees = [None if tree is None else find(objects, tree, layout.PICTURES) for tree in (before, after)]
+    if trees[0] == trees[1]:
+        return ()
+    old, new = (entry.oid if entry is not None and entry.is_folder else None for entry in trees)
+    found = compare(objects, old, new, f"{layout.PICTURES}/")
+    return tuple(name for path, left, _ in found if left is None and (name := layout.picture_of(path)) is not None)
 
 
 def changed_records(

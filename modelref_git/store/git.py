@@ -114,7 +114,7 @@ class GitStore:
 
     def buffer(self) -> ObjectBuffer:
         """A new, empty buffer over this repository's objects."""
-        return ObjectBuffer(self.read)
+        return ObjectBuffer(self.read, self.size)
 
     def read(self, oid: str) -> tuple[str, bytes]:
         """``(kind, payload)`` of an object.
@@ -131,6 +131,21 @@ class GitStore:
                 if last:
                     raise self._unreadable(oid, error) from error
                 # Packs may have been joined or repacked since the repository was opened.
+                self._repo = self._opened()
+        raise AssertionError("unreachable")
+
+    def size(self, oid: str) -> int:
+        """The bytes of an object, which is not read.
+
+        Raises:
+            IntegrityFailure, NotFound: as `read`.
+        """
+        for last in (False, True):
+            try:
+                return int(self._repo.odb.read_header(oid)[1])
+            except (KeyError, pygit2.GitError, ValueError) as error:
+                if last:
+                    raise self._unreadable(oid, error) from error
                 self._repo = self._opened()
         raise AssertionError("unreachable")
 

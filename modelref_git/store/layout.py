@@ -7,17 +7,22 @@ from typing import Final
 from modelref_git.errors import Invalid
 from modelref_git.proposals import config
 from modelref_git.records.names import file_key, fold_hash, index_hash, name_of
+from modelref_git.records.pictures import is_name
 
 MAIN: Final = "refs/heads/main"
 QUEUE: Final = "refs/heads/queue"
 PROPOSALS: Final = "refs/heads/proposals/"
 BATCHES: Final = "refs/heads/batches/"
+NOTES: Final = "refs/heads/notes"
+"""What members remark on records: beside the dataset, and no part of it or of the log."""
 
 CONFIG: Final = config.FILE
 ATTRIBUTES: Final = ".gitattributes"
 SCHEMAS: Final = "schemas"
 DATASET: Final = "dataset"
 LEGACY: Final = "legacy"
+PICTURES: Final = "pictures"
+NOTE_FOLDER: Final = "notes"
 
 SUFFIX: Final = ".json"
 
@@ -64,6 +69,15 @@ def record_path(category: str, name: str, fan_out: int) -> str:
     return f"{record_folder(category, name, fan_out)}/{file_key(name)}{SUFFIX}"
 
 
+def notes_path(category: str, name: str) -> str:
+    """The file of the notes on a record, whatever the layout of its category.
+
+    Raises:
+        Invalid: the name has no safe file key.
+    """
+    return f"{NOTE_FOLDER}/{category}/{file_key(name)}{SUFFIX}"
+
+
 def record_of(path: str) -> tuple[str, str] | None:
     """``(category, name)`` of a record's file, whatever the fan-out; ``None`` for any other path."""
     parts = path.split("/")
@@ -73,6 +87,17 @@ def record_of(path: str) -> tuple[str, str] | None:
         return parts[1], name_of(parts[-1].removesuffix(SUFFIX))
     except Invalid:
         return None
+
+
+def picture_path(sha256: str) -> str:
+    """The file of a picture, which is named by the SHA-256 of its bytes."""
+    return f"{PICTURES}/{sha256}"
+
+
+def picture_of(path: str) -> str | None:
+    """The name of a picture's file; ``None`` for any other path."""
+    folder, _, name = path.partition("/")
+    return name if folder == PICTURES and is_name(name) else None
 
 
 def fan_out_for(records: int) -> int:

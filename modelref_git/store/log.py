@@ -13,7 +13,7 @@ from modelref_git.errors import IntegrityFailure, NotFound, UsageFault
 from modelref_git.proposals.actors import Actor
 from modelref_git.proposals.header import POLICY
 from modelref_git.store import layout, trees
-from modelref_git.store.dataset import DatasetTree
+from modelref_git.store.dataset import DatasetTree, added_pictures
 from modelref_git.store.git import GitStore
 from modelref_git.store.objects import Commit, ObjectBuffer
 from modelref_git.store.state import StoredQueue
@@ -124,9 +124,12 @@ def read_proposal(store: GitStore, oid: str, *, blobs: bool = True) -> Proposal:
     base = commit.parents[0]
     category, name = rows["Category"], rows["Name"]
     found: list[str | None] = [None, None]
+    pictures: tuple[str, ...] = ()
     if blobs:
         objects = store.buffer()
-        found = [_blob(DatasetTree.at(objects, side), category, name) for side in (base, oid)]
+        sides = [DatasetTree.at(objects, side) for side in (base, oid)]
+        found = [_blob(side, category, name) for side in sides]
+        pictures = added_pictures(objects, sides[0].tree, sides[1].tree)
     return Proposal(
         operation=rows["Operation"],
         category=category,
@@ -138,6 +141,7 @@ def read_proposal(store: GitStore, oid: str, *, blobs: bool = True) -> Proposal:
         base_blob=found[0],
         blob=found[1],
         origin=rows.get("Origin"),
+        pictures=pictures,
     )
 
 

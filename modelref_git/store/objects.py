@@ -123,14 +123,19 @@ Reader = Callable[[str], tuple[str, bytes]]
 """Gives ``(kind, payload)`` of an object id; raises ``KeyError`` when there is none."""
 
 
+Sizer = Callable[[str], int]
+"""Gives the bytes that the payload of an object has."""
+
+
 class ObjectBuffer:
     """The objects of one step: held in memory until the step is decided, then written together.
 
     Reading looks here first, so that a step may build upon what it has not written yet.
     """
 
-    def __init__(self, read: Reader) -> None:
+    def __init__(self, read: Reader, size: Sizer | None = None) -> None:
         self._read = read
+        self._size = size
         self._held: dict[str, tuple[str, bytes]] = {}
 
     def add(self, kind: str, payload: bytes) -> str:
@@ -147,6 +152,13 @@ class ObjectBuffer:
         """``(kind, payload)`` of an object, held or stored."""
         held = self._held.get(oid)
         return held if held is not None else self._read(oid)
+
+    def size(self, oid: str) -> int:
+        """The bytes of an object, held or stored. One that is stored is not read for it, where the store can tell."""
+        held = self._held.get(oid)
+        if held is None and self._size is not None:
+            return self._size(oid)
+        return len(self.read(oid)[1])
 
     def read_blob(self, oid: str) -> bytes:
         """The bytes of a blob, held or stored."""

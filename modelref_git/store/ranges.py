@@ -1,7 +1,4 @@
-"""What lies between two commits, and how large an object is: asked before anything of it is read.
-
-libgit2 walks the history, and reads no more than an object's header for its size.
-"""
+"""What lies between two commits: asked before anything of it is read. libgit2 walks the history."""
 
 from __future__ import annotations
 
@@ -51,17 +48,4 @@ def is_commit(store: GitStore, oid: str) -> bool:
     Raises:
         IntegrityFailure: it is not here.
     """
-    return size_of(store, oid) <= MAX_COMMIT_BYTES and store.read(oid)[0] == "commit"
-
-
-def size_of(store: GitStore, oid: str) -> int:
-    """The bytes of an object, which is not read.
-
-    Raises:
-        IntegrityFailure: it is not here.
-    """
-    try:
-        size: int = store.pygit2.odb.read_header(oid)[1]
-    except (KeyError, ValueError, pygit2.GitError) as error:
-        raise IntegrityFailure(f"the object {oid} is missing or cannot be read: {error}") from error
-    return size
+    return store.size(oid) <= MAX_COMMIT_BYTES and store.read(oid)[0] == "commit"

@@ -62,6 +62,8 @@ def attacks() -> Iterator[tuple[str, Attack, dict[str, Any]]]:
 def _parameters(test: Attack) -> list[dict[str, Any]]:
     rows = []
     for mark in getattr(test, "pytestmark", []):
+        if mark.name == "long":
+            continue
         assert mark.name == "parametrize", "a mark that is not known here"
         names = [name.strip() for name in mark.args[0].split(",")]
         values = [value if len(names) > 1 else (value,) for value in mark.args[1]]

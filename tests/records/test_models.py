@@ -17,6 +17,7 @@ COMMON = [
     "config",
     "model_classification",
     "size_on_disk_bytes",
+    "pictures",
 ]
 IMAGE: dict[str, Any] = {"name": "x", "baseline": "SDXL", "nsfw": False}
 

@@ -245,9 +245,12 @@ def near(draw: st.DrawFn, node: dict[str, Any], document: dict[str, Any]) -> Any
             return value
         case "object":
             keys = st.sampled_from(node.get("propertyNames", {}).get("enum", ["a", "b"]))
-            return draw(st.dictionaries(keys, near(node["additionalProperties"], document), max_size=2))
+            inner = node["additionalProperties"]
+            return draw(st.dictionaries(keys, JUNK if inner is True else near(inner, document), max_size=2))
         case "array":
             return draw(st.lists(near(node["items"], document), max_size=2))
+        case "string" if "pattern" in node:
+            return draw(st.sampled_from(["ab" * 32, "AB" * 32, "ab" * 32 + "\n", "ab"]))
         case "string":
             return draw(st.sampled_from(["", "x", " x", "a/b-7B-chat", "generalist", "chat", "7B", "é"]))
         case "integer":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,10 @@ from modelref_git.errors import Invalid, Problem
 from modelref_git.operations.checking.findings import Fault, of_error, of_findings, structural
 from modelref_git.operations.checking.weighing import found_in_change, found_in_state
 from modelref_git.operations.order import RANK
+from modelref_git.operations.picture_files import missing
 from modelref_git.operations.verifying.records import content_problems
 from modelref_git.proposals.config import DatasetConfig
-from modelref_git.records import codec, pointer
+from modelref_git.records import codec, pictures, pointer
 from modelref_git.records.json_text import MAX_RECORD_BYTES
 from modelref_git.records.json_tokens import line_and_column
 from modelref_git.records.quality.rule import Facts, Others
@@ -28,6 +29,8 @@ class Judge:
     """The schema of a category; ``None`` where it cannot judge a record."""
     others: Others | None = None
     """The dataset around."""
+    has_picture: Callable[[str], bool] | None = None
+    """Whether a picture is there; ``None`` where no files are at hand."""
 
     def stored(
         self,
@@ -57,10 +60,17 @@ class Judge:
         schema = self.schema(category)
         if schema is not None:
             problems += content_problems(schema, category, key, record, data)
+            problems += self._picture_problems(schema, record)
         faults = [_structural(problem, data, schema, record, category, key) for problem in problems]
         facts = Facts(category, key, record, before, others=self.others, renamed_from=renamed_from)
         find = found_in_change if is_change else found_in_state
         return record, faults + of_findings(find(self.config, facts))
+
+    def _picture_problems(self, schema: Schema, record: dict[str, Any]) -> Iterator[Problem]:
+        entries = pictures.named(record, schema)
+        yield from pictures.list_problems(entries)
+        if self.has_picture is not None:
+            yield from (missing(one) for one in entries if not self.has_picture(one.sha256))
 
 
 def size_problems(data: bytes) -> list[Problem]:

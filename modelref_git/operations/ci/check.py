@@ -23,6 +23,7 @@ from modelref_git.operations.ci.outlook import Looking
 from modelref_git.operations.context import Context, Person
 from modelref_git.operations.drafting import canonical_bytes, stored_form
 from modelref_git.operations.merging import look_alikes
+from modelref_git.operations.picture_files import Given, bring
 from modelref_git.operations.untrusted import ChangedRecord, Untrusted, untrusted_changes
 from modelref_git.proposals.actors import Actor
 from modelref_git.proposals.events import CREATE, DELETE, UPDATE, Proposal
@@ -285,12 +286,15 @@ class _Branch:
     ) -> tuple[dict[str, Any], bytes, list[Problem]]:
         """A record as the dataset would store it, its bytes, and its faults by the rules that nobody waives."""
         schema = self._dataset.schema(changed.category)
-        record = dict(changed.record or {})
+        given = Given(blobs=self._found.pictures)
+        brought = bring(self._view.objects, self._dataset, schema, changed.record or {}, before, given)
+        record = brought.record
         if changed.category in CATEGORIES and record.get("name") is None:
             record["name"] = changed.name
         problems = list(structural_problems(changed.category, changed.name))
         stored, found = stored_form(schema, record, before)
-        problems += found
+        told = {problem.path for problem in found}
+        problems += [*found, *(problem for problem in brought.problems if problem.path not in told)]
         try:
             return stored, canonical_bytes(stored, schema, changed.name), problems
         except Invalid as fault:

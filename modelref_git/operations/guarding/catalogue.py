@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from modelref_git.operations.guarding import people, refs
+from modelref_git.operations.guarding import people, pictures, refs
 from modelref_git.operations.guarding.guard import Guard, Refusal
 from modelref_git.operations.verifying.catalogue import SECTIONS
 from modelref_git.operations.verifying.rules import Finding
 from modelref_git.proposals import policy
 
-GUARDS: Final[tuple[Guard[Any], ...]] = (*refs.RULES, refs.MAIN_STRANGER, *people.EVENT_RULES, people.FIRST)
+GUARDS: Final[tuple[Guard[Any], ...]] = (
+    *refs.RULES,
+    refs.MAIN_STRANGER,
+    *people.EVENT_RULES,
+    *pictures.RULES,
+    people.FIRST,
+)
 """The rules of the server's own; besides, every new event has to satisfy those of verification."""
 
 _AGAIN: Final = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from modelref_git.operations.guarding import people, refs
+from modelref_git.operations.guarding import people, pictures, refs
 from modelref_git.operations.guarding.catalogue import refusal_of
 from modelref_git.operations.guarding.guard import Refusal
 from modelref_git.operations.guarding.push import Push
@@ -44,7 +44,7 @@ def _of_events(push: Push) -> Iterator[Finding]:
     report = Report()
     trusted = push.present
     mains = MainHistory(push.store, main_of(push.store, trusted) if trusted is not None else None)
-    rules = (*EVENT_RULES, *people.rules_within(push))
+    rules = (*EVENT_RULES, *people.rules_within(push), *pictures.RULES)
     judge_events(push.store, brought, trusted, mains, report, rules=rules)
     yield from report.findings
     yield from judge((people.FIRST,), push)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +16,9 @@ from modelref_git.errors import Conflict, ModelrefError
 from modelref_git.formats import manifest as manifests
 from modelref_git.formats import record_files
 from modelref_git.formats.manifest import CategoryRow, FileRow, Layout, Manifest
-from modelref_git.operations.export import folders_of, legacy_file, make_legacy, make_v2, refusals
+from modelref_git.operations.export import folders_of, legacy_file, make_legacy, make_v2, picture_place, refusals
 from modelref_git.operations.order import stored_order
+from modelref_git.operations.picture_files import file_of, named_by
 from modelref_git.records.categories import v2_file
 from modelref_git.records.codec import cut_remainder
 from modelref_git.records.names import check_category_name
@@ -83,6 +84,7 @@ def write_export(
             __version__,
             (*making.v2, *making.legacy),
             tuple(making.categories),
+            tuple(making.pictures[name] for name in sorted(making.pictures)),
         )
         data = manifests.encode(manifest)
         signer = signer_of(store, required=False)
@@ -193,6 +195,11 @@ class _Past:
         now = {name: _tree_of(dataset, name) for name in dataset.config.categories}
         return cls(folder, manifest, tree, touched, now)
 
+    @property
+    def pictures(self) -> dict[str, FileRow]:
+        """The rows of its pictures, by their names."""
+        return {row.sha256: row for row in self.manifest.pictures}
+
     def has_same(self, category: str) -> bool:
         """Whether the files of a category are what they were."""
         row = self.manifest.category(category)
@@ -256,6 +263,8 @@ class _Making:
     v2: list[FileRow] = field(default_factory=list)
     legacy: list[FileRow] = field(default_factory=list)
     categories: list[CategoryRow] = field(default_factory=list)
+    pictures: dict[str, FileRow] = field(default_factory=dict)
+    """By name, the pictures that records of the categories so far name."""
 
     def carry(self, past: _Past, category: str) -> bool:
         """Take a category over; gives false where it has to be made anew."""
@@ -271,7 +280,8 @@ class _Making:
         v2_path = folders_of(self.layout)["v2"] + v2_file(category) if self.layout != "legacy" else None
         self.v2 += [file for file in files if file.path == v2_path]
         self.legacy += [file for file in files if file.path != v2_path]
-        self._add(category, row.records, row.index)
+        self._add(category, row.records, row.index, row.pictures)
+        self._hand_out(past, category, row.pictures)
         return True
 
     def make(self, past: _Past | None, category: str) -> None:
@@ -286,25 +296,43 @@ class _Making:
                     self._write(self.legacy, file.path, file.data, category, file.records)
         if self.layout != "legacy":
             cut = [(name, cut_remainder(data)) for name, data in records]
+            pictures = named_by(self.dataset, category, cut)
             del records
             made = make_v2(folders["v2"], category, cut)
             self._write(self.v2, made.path, made.data, category, made.records)
             index = _RecordFiles(self.writer, category, cut).write(past, self.dataset)
-            self._add(category, made.records, index)
+            self._add(category, made.records, index, pictures)
+            self._hand_out(past, category, pictures)
         else:
             self._add(category, len(records), index)
+
+    def _hand_out(self, past: _Past | None, category: str, names: Iterable[str]) -> None:
+        """Have the files of pictures in the export, each once: linked where it was there before, else written."""
+        left = [name for name in names if name not in self.pictures]
+        known = past.pictures if past is not None and left else {}
+        for name in left:
+            row = known.get(name)
+            if past is not None and row is not None:
+                with suppress(_Stale):
+                    self.writer.link(past.folder, row)
+                    self.pictures[name] = replace(row, category=category)
+                    continue
+            data = file_of(self.dataset, name)
+            path = picture_place(folders_of(self.layout)["v2"], name)
+            self.writer.write(path, data)
+            self.pictures[name] = FileRow(path, name, len(data), category, 0)
 
     def _write(self, rows: list[FileRow], path: str, data: bytes, category: str, records: int) -> None:
         self.writer.write(path, data)
         rows.append(FileRow.of(path, data, category, records))
 
-    def _add(self, category: str, records: int, index: tuple[FileRow, ...]) -> None:
+    def _add(self, category: str, records: int, index: tuple[FileRow, ...], pictures: tuple[str, ...] = ()) -> None:
         fields: tuple[str, ...] = ()
         with suppress(ModelrefError):  # a schema that somebody broke by hand is no reason to serve older records
             fields = tuple(self.dataset.schema(category).order.labels)
         tree = _tree_of(self.dataset, category)
         digits = record_files.digits_for(records)
-        self.categories.append(CategoryRow(category, records, fields, tree, digits, index))
+        self.categories.append(CategoryRow(category, records, fields, tree, digits, index, pictures))
 
 
 @dataclass(slots=True)

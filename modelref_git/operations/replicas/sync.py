@@ -176,7 +176,8 @@ class _Attempt:
         if (served.layout, served.program) != (state.layout, __version__):
             return False
         try:
-            return all((self.folder.current / row.path).stat().st_size == row.size for row in served.files)
+            rows = (*served.files, *served.pictures)
+            return all((self.folder.current / row.path).stat().st_size == row.size for row in rows)
         except OSError:
             return False
 

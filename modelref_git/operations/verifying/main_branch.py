@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from modelref_git.operations.adopt import adopted_changes, adoption_problems, strange_commits
 from modelref_git.operations.merging import record_of
+from modelref_git.operations.picture_files import arriving_problems
 from modelref_git.operations.policy_checks import changed_schemas, non_canonical
 from modelref_git.operations.verifying.case import EventCase
 from modelref_git.operations.verifying.records import look_alike_faults, record_faults
@@ -56,11 +57,21 @@ def _import(case: EventCase) -> Iterator[Fault]:
             yield Fault(f"{path} is of the category {found[0]}, which had records", event.main)
         elif found is None and path.startswith(f"{layout.LEGACY}/") and old is not None:
             yield Fault(f"{path} was there before", event.main)
+        elif layout.picture_of(path) is not None:
+            pass  # a rule of its own
         elif not path.startswith((f"{layout.DATASET}/", f"{layout.LEGACY}/")) and path != layout.CONFIG:
             yield Fault(f"an import changes {path}", event.main)
     if _settings(before) != _settings(after):
         yield Fault(f"an import changes more of {layout.CONFIG} than how folders are split", event.main)
     yield from _new_records(case, before, after)
+
+
+def _pictures(case: EventCase) -> Iterator[Fault]:
+    event, before = case.event, case.dataset
+    if event.action in (events.INIT, events.IMPORT) and event.main is not None:
+        after = DatasetTree.at(case.objects, event.main)
+        for problem in arriving_problems(before, after, _touched(case, before, after)):
+            yield Fault(f"{problem.message} at {problem.path} ({problem.rule})", event.main)
 
 
 def _new_records(case: EventCase, before: DatasetTree | None, after: DatasetTree) -> Iterator[Fault]:
@@ -181,6 +192,11 @@ RULES: Final = (
     Rule("main.parents", "What moves main without a batch is one commit on top of it.", _parents),
     Rule("main.init", "The first dataset is one that can be lived with, of valid records.", _init),
     Rule("main.import", "An import brings valid records into empty categories, and nothing else.", _import),
+    Rule(
+        "main.pictures",
+        "Pictures that come with a first dataset or an import are sound, and named by its records; none is missing.",
+        _pictures,
+    ),
     Rule("main.layout", "A change of layout changes no value of any record.", _layout),
     Rule(FORM, "Records are in the form of their schema; a new schema is followed by a layout.", _in_form),
     Rule("main.adopt", "What is adopted continues main, is valid, and has the approvals that it needs.", _adopt),

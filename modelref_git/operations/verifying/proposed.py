@@ -8,6 +8,7 @@ from typing import Any, Final
 from modelref_git.operations.answers import STAMPS
 from modelref_git.operations.checking.weighing import found_in_change
 from modelref_git.operations.merging import record_of
+from modelref_git.operations.picture_files import naming, problems_in
 from modelref_git.operations.verifying.case import Asked, EventCase
 from modelref_git.operations.verifying.records import record_faults
 from modelref_git.operations.verifying.rules import Fault, Rule
@@ -50,9 +51,30 @@ def _scope(case: EventCase) -> Iterator[Fault]:
             continue
         base = DatasetTree.at(case.objects, one.proposal.base)
         wanted = base.path(one.proposal.category, one.proposal.name)
+        # Whether it may bring these very pictures is a rule of its own.
+        paths -= {path for path, old, new in touched if _is_new_picture(path, old, new)}
         if paths != {wanted}:
             others = _listed(sorted(paths - {wanted})) or "nothing"
             yield _fault(one, f"change {one.change_id} is about {wanted}, and touches {others}")
+
+
+def _is_new_picture(path: str, old: Entry | None, new: Entry | None) -> bool:
+    return layout.picture_of(path) is not None and old is None and new is not None and new.mode == FILE
+
+
+def _pictures(case: EventCase) -> Iterator[Fault]:
+    for one in case.asked:
+        asked = one.proposal
+        if asked.category == POLICY:
+            continue
+        dataset = DatasetTree(case.objects, one.commit.tree, one.commit.id)
+        schema = dataset.schema(asked.category)
+        if not asked.pictures and not (schema.has_pictures and asked.blob is not None):
+            continue
+        record, old = (naming(case.objects, blob) for blob in (asked.blob, asked.base_blob))
+        for problem in problems_in(dataset, schema, record, old, asked.pictures):
+            at = f" at {problem.path}" if problem.path else ""
+            yield _fault(one, f"change {one.change_id}: {problem.message}{at} ({problem.rule})")
 
 
 def _operation(case: EventCase) -> Iterator[Fault]:
@@ -165,6 +187,11 @@ def _fault(one: Asked, text: str) -> Fault:
 RULES: Final = (
     Rule("proposal.base", "A proposal has one parent, which main was at before.", _base),
     Rule("proposal.scope", "A proposal changes one record and nothing else; one of the policy only that.", _scope),
+    Rule(
+        "proposal.pictures",
+        "A proposal adds the pictures that its record names and main lacks, each sound and as its entry says.",
+        _pictures,
+    ),
     Rule("proposal.operation", "A create finds no record, an update or delete finds one.", _operation),
     Rule("proposal.record", "What is proposed is canonical, and its schema accepts it and its name.", _record),
     Rule("proposal.quality", "The rules of good names hold, or an event says that they were waived.", _quality),

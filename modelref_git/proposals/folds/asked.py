@@ -45,6 +45,7 @@ def queued(proposal: Proposal, change_id: int, time: int) -> Change:
         updated_at=time,
         notes=proposal.note,
         origin=proposal.origin,
+        pictures=proposal.pictures,
     )
 
 
@@ -95,6 +96,7 @@ def rebase(queue: Queue, event: Event) -> None:
             blob=proposal.blob,
             updated_at=event.time,
             notes=proposal.note,
+            pictures=proposal.pictures,
             waived=waived.get(change.change_id, ()),
         )
         if (after.base_blob, after.blob) != (change.base_blob, change.blob):

@@ -19,6 +19,8 @@ _PARTS: Final = {
     "FinetuneSeries": "FineTuneSeriesInfo",
     "Metadata": "GenericModelRecordMetadata",
     "ModelClassification": "ModelClassification",
+    "Picture": "Picture",
+    "PictureLora": "PictureLora",
 }
 """What the parts of a record are called in the document, by their names in the schemas."""
 

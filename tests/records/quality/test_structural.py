@@ -12,7 +12,7 @@ from modelref_git.records.quality import catalogue, structural
 from modelref_git.records.values import BASELINES, CONTROLNET_STYLES, SETTINGS_KEYS
 
 PACKAGE = Path(modelref_git.__file__).parent
-RULE = re.compile(r"(csv|json|legacy|line|name|pointer|schema|source|text|value|category)\.[a-z_$]+")
+RULE = re.compile(r"(csv|json|legacy|line|name|picture|pointer|schema|source|text|value|category)\.[a-z_$]+")
 FILES = {"models.csv", "text.json"}
 
 
