@@ -17,7 +17,7 @@ from modelref_git.errors import ModelrefError
 COMMANDS: Final = {
     "Start": ("init", "clone", "import", "demo"),
     "Read": ("categories", "ls", "get", "search", "log", "blame", "diff-revs", "feed", "check", "export", "download"),
-    "Propose": ("propose", "image", "status", "changes", "show", "diff", "conflicts", "withdraw"),
+    "Propose": ("propose", "image", "status", "changes", "show", "diff", "conflicts", "withdraw", "note"),
     "Review": ("review", "approve", "reject", "hold", "unhold", "apply", "revert", "purge"),
     "Audit": ("audit", "verify"),
     "Automate": ("ci", "hook"),

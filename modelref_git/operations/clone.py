@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from modelref_git.errors import Conflict, NotFound
-from modelref_git.store import drivers, layout, log, projections, transport
+from modelref_git.store import drivers, layout, log, notes, projections, transport
 from modelref_git.store.git import GitStore
 from modelref_git.store.transport import Unknown
 
@@ -52,6 +52,7 @@ def _check_out(store: GitStore, head: str, main: str, target: Path) -> None:
     """Bring the local branches to where the log says, and the files of ``main`` into the folder."""
     store.refs.move(layout.QUEUE, store.refs.read(layout.QUEUE), head)
     store.refs.move(layout.MAIN, store.refs.read(layout.MAIN), main)
+    notes.follow(store)
     store.run_git("symbolic-ref", "HEAD", layout.MAIN)
     store.run_git("--work-tree", str(target), "reset", "--quiet", "--hard", layout.MAIN)
     if projections.find_behind(store, head) == []:

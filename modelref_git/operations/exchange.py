@@ -10,7 +10,7 @@ from modelref_git.operations.answers import PROVISIONAL
 from modelref_git.operations.context import Context, Person
 from modelref_git.operations.drafts import drafting
 from modelref_git.operations.propose import enqueue
-from modelref_git.store import layout, log, outbox, projections, publishing, remote
+from modelref_git.store import layout, log, notes, outbox, projections, publishing, remote
 from modelref_git.store.lock import writer_lock
 from modelref_git.store.outbox import Unsent
 from modelref_git.store.remote import LOG, Remote
@@ -35,6 +35,7 @@ def pull(ctx: Context) -> dict[str, Any]:
         _fetch(ctx, there)
         there.check_seen()
         there.follow(log.read(ctx.store).head, ctx.warn)
+        notes.follow(ctx.store, ctx.warn)
         ctx.store.join_packs()
     return _answer(ctx, [])
 
@@ -74,6 +75,7 @@ def push(ctx: Context) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             projections.note_projected(ctx.store, head)
             sent += [ref for ref in moved if ref not in sent]
         there.follow(head, ctx.warn)
+        notes.follow(ctx.store, ctx.warn)
     return _with_changes(_answer(ctx, sent), sending), sending.faults
 
 
@@ -173,7 +175,10 @@ def _push_log(ctx: Context, there: Remote) -> list[str]:
     refused = next((outcome for outcome in outcomes.values() if not outcome.done), None)
     if refused is not None:
         raise RemoteFailure(f"the remote {there.name} refused {refused.ref}: {refused.reason}")
-    return [move.ref for move in moves]
+    sent = [move.ref for move in moves]
+    if theirs is None and notes.send(ctx.store, there):
+        sent.append(layout.NOTES)
+    return sent
 
 
 def _remote(ctx: Context) -> Remote:

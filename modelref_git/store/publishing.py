@@ -260,13 +260,14 @@ class There:
             self._store.join_packs()
 
 
-def settle(store: GitStore, newest: str | None) -> list[str]:
-    """The attempts that the log at *newest* holds. Those, and those that can never arrive any more, are forgotten.
+def settle(store: GitStore, newest: str | None, attempts: str = ATTEMPTS) -> list[str]:
+    """The *attempts* that the log at *newest* holds. Those, and those that can never arrive any more, are forgotten.
 
     A push that is still under way somewhere holds a lease on the log as it was, so it fails once the log went on.
+    It is the same with any other branch that only grows.
     """
     arrived = []
-    for ref, head in store.refs.under(ATTEMPTS).items():
+    for ref, head in store.refs.under(attempts).items():
         if newest is None or not head:
             continue
         if projections.is_before(store, head, newest):

@@ -67,7 +67,7 @@ class Remote:
         return 0 <= time.time() - heard < within
 
     def fetch(self, *, everything: bool = False) -> bool:
-        """Bring what the log needs, or every branch; gives whether ``queue`` or ``main`` was not as last seen.
+        """Bring the log, its branches and the notes, or every branch; gives whether ``queue`` or ``main`` has moved.
 
         Raises:
             RemoteFailure: the remote did not answer.
@@ -75,7 +75,7 @@ class Remote:
         """
         seen = (self.queue, self.main)
         # With a star also where there is one branch of that name: git makes an error of a single one that is missing.
-        branches = [_HEADS] if everything else [*LOG, *_FOLLOWED]
+        branches = [_HEADS] if everything else [*LOG, *_FOLLOWED, layout.NOTES]
         refspecs = [f"+{branch}*:{self.store.counted(branch)}*" for branch in branches]
         transport.fetch(
             self.store.git_dir, self.name, refspecs, prune=True, progress=self._progress, options=["--refmap="]

@@ -101,8 +101,12 @@ class Step:
             self._required[main] = self.dataset().config.policy.require_signed
         return self._required[main]
 
-    def _check_key(self, actor: Actor) -> None:
-        """Refuse to sign with a key that is not the actor's, or the service's that acts in their name."""
+    def check_key(self, actor: Actor) -> None:
+        """Refuse to sign with a key that is not the actor's, or the service's that acts in their name.
+
+        Raises:
+            Forbidden: nobody would believe it.
+        """
         if self.queue.header.main is None or self._signer is None:
             return
         from modelref_git.proposals.ssh_keys import key_blob
@@ -142,7 +146,7 @@ class Step:
         from modelref_git.proposals.events import ENQUEUE
         from modelref_git.proposals.folds import imported
 
-        self._check_key(event.actor)
+        self.check_key(event.actor)
         signer = self._signer  # by the policy before the event
         header = self.queue.header
         event = replace(

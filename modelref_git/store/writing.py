@@ -68,7 +68,7 @@ def write(
     with nullcontext() if dry_run else writer_lock(store.lock_path, wait=wait):
         place = publishing.place_of(store, warn, dry_run=dry_run, progress=progress)
         for number in range(_TRIES):
-            _wait(number, 0.2 if store.remote is None else 2.0)
+            pause(number, at_most=0.2 if store.remote is None else 2.0)
             head = place.head()
             if head is None and not new:
                 log.read(store)
@@ -104,8 +104,8 @@ def write(
     )
 
 
-def _wait(number: int, at_most: float) -> None:
-    """Wait before the attempt *number*, longer each time, so that writers do not stay in step."""
+def pause(number: int, *, at_most: float) -> None:
+    """Wait before the attempt *number*, longer each time up to *at_most* seconds: writers must not stay in step."""
     if number:
         import random
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from modelref_git.operations.guarding import people, pictures, refs
+from modelref_git.operations.guarding import notes, people, pictures, refs
 from modelref_git.operations.guarding.guard import Guard, Refusal
 from modelref_git.operations.verifying.catalogue import SECTIONS
 from modelref_git.operations.verifying.rules import Finding
@@ -13,6 +13,7 @@ from modelref_git.proposals import policy
 GUARDS: Final[tuple[Guard[Any], ...]] = (
     *refs.RULES,
     refs.MAIN_STRANGER,
+    *notes.RULES,
     *people.EVENT_RULES,
     *pictures.RULES,
     people.FIRST,

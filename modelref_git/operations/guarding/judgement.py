@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from modelref_git.operations.guarding import people, pictures, refs
+from modelref_git.operations.guarding import notes, people, pictures, refs
 from modelref_git.operations.guarding.catalogue import refusal_of
 from modelref_git.operations.guarding.guard import Refusal
 from modelref_git.operations.guarding.push import Push
@@ -27,7 +27,7 @@ def judge_push(push: Push) -> list[Refusal]:
     """
     found = [refusal_of(finding) for finding in _of_events(push)]
     for move in push.moves:
-        found += [refusal_of(finding, move.ref) for finding in judge(refs.RULES, RefCase(push, move))]
+        found += [refusal_of(finding, move.ref) for finding in judge((*refs.RULES, *notes.RULES), RefCase(push, move))]
     return found
 
 

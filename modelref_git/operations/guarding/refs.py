@@ -47,7 +47,7 @@ class RefCase:
 
 def _known(case: RefCase) -> Iterator[str]:
     ref = case.move.ref
-    known = ref in (layout.MAIN, layout.QUEUE) or case.is_projection or ref.startswith((INTAKE, TAGS))
+    known = ref in (layout.MAIN, layout.QUEUE, layout.NOTES) or case.is_projection or ref.startswith((INTAKE, TAGS))
     if not known:
         yield f"it is none of those that a dataset has, so it is not {'removed' if case.move.new is None else 'taken'}"
 
@@ -145,7 +145,7 @@ _FETCH: Final = "`git fetch`, make the change anew on what came, and push that"
 RULES: Final[tuple[Guard[RefCase], ...]] = (
     Guard(
         "hook.ref",
-        "A server takes main, queue, proposals/N, batches/N, intake/… and tags, and no other ref.",
+        "A server takes main, queue, notes, proposals/N, batches/N, intake/… and tags, and no other ref.",
         _known,
         "push commits that somebody shall look at to a branch intake/…",
     ),
