@@ -48,9 +48,9 @@ def add(
     dry_run: bool,
 ) -> None:
     """Add a member: a change of the policy, recorded in the history like any other."""
-    from modelref_git.operations.members import add_member
+    from modelref_git.operations.members import add_member, public_keys
 
-    keys = tuple(line for file in key_files for line in _key_lines(read_input(file)))
+    keys = tuple(line for file in key_files for line in public_keys(read_input(file)))
     answer = add_member(app.context(dry_run=dry_run), who, emails=emails, roles=roles, ssh_keys=keys)
     roles_text = ", ".join(answer["roles"]) or "no role, reads only"
     app.show(answer, policy_text(f"added {answer['username']}: {roles_text}"), dry_run=dry_run)
@@ -80,18 +80,3 @@ def role(app: App, ident: str, changes: tuple[str, ...], dry_run: bool) -> None:
     answer = change_roles(app.context(dry_run=dry_run), ident, changes)
     roles_text = ", ".join(answer["roles"]) or "no role, reads only"
     app.show(answer, policy_text(f"{answer['username']}: {roles_text}"), dry_run=dry_run)
-
-
-def _key_lines(data: bytes) -> list[str]:
-    """The public keys in a file: one a line, comments apart."""
-    from modelref_git.errors import Invalid, Problem
-    from modelref_git.proposals.ssh_keys import check_key_line
-
-    text = data.decode("utf-8", "replace")
-    if "PRIVATE KEY" in text:
-        check_key_line(text)  # refuses it without repeating it
-    lines = [line.strip() for line in text.splitlines()]
-    keys = [check_key_line(line) for line in lines if line and not line.startswith("#")]
-    if not keys:
-        raise Invalid.of("the key file", [Problem("", "it holds no public SSH key", "member.ssh_key")])
-    return keys

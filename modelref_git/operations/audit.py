@@ -62,7 +62,7 @@ def audit_batches(ctx: Context, *, cursor: int | None = None, limit: int = 50, p
     """
     view = ctx.view()
     with Index(view) as index:
-        hidden = _hidden(index, policy=policy)
+        hidden = hidden_batches(index, policy=policy)
         found = index.batches(None if cursor is None else min(cursor, _NO_BATCH), limit + 1 + len(hidden))
         numbers = [number for number in found if number not in hidden]
         page, more = numbers[:limit], len(numbers) > limit
@@ -101,14 +101,14 @@ def audit_net_changes(ctx: Context, batch_id: int, *, policy: bool = True) -> di
         asked = {
             (story.category or "", story.model_name or "") for story in fold.members(batch) if story.status == APPLIED
         }
-        trees, changed = _applied(view, index, batch_id)
+        trees, changed = applied_trees(view, index, batch_id)
     rows: list[dict[str, Any]] = []
     if trees is None:
         rows = list(_before_the_import(ctx, view, batch_id))
     else:
         before, after = trees
         keys = sorted(asked | changed.keys())
-        rows = [_net_change(before, after, key, _states(before, after, key, changed)) for key in keys]
+        rows = [net_change(before, after, key, states_of(before, after, key, changed)) for key in keys]
     kinds = [row["net_operation"] for row in rows]
     return {
         "batch_id": batch_id,
@@ -140,7 +140,7 @@ def _before_the_import(ctx: Context, view: View, batch_id: int) -> Iterator[dict
         before = payload(view.objects, first) if first.operation == DELETE else None
         after = payload(view.objects, last) if last.operation != DELETE else None
         known = first.operation != UPDATE
-        row = _net_change(view.dataset(), view.dataset(), key, (before, after if known else None))
+        row = net_change(view.dataset(), view.dataset(), key, (before, after if known else None))
         yield row if known else {**row, "net_operation": _UNKNOWN[after is None], "after_state": after}
 
 
@@ -168,7 +168,7 @@ def _fold_of_batches(view: View, index: Index, batches: Iterable[int]) -> AuditF
 
 
 def _story(view: View, index: Index, batch_id: int, *, policy: bool) -> tuple[AuditFold, BatchStory]:
-    if not 0 < batch_id < _NO_BATCH or batch_id in _hidden(index, policy=policy):
+    if not 0 < batch_id < _NO_BATCH or batch_id in hidden_batches(index, policy=policy):
         raise batch_not_found(view.queue, batch_id)
     fold = _fold_of_batches(view, index, [batch_id])
     if batch_id not in fold.batches:
@@ -176,7 +176,7 @@ def _story(view: View, index: Index, batch_id: int, *, policy: bool) -> tuple[Au
     return fold, fold.batches[batch_id]
 
 
-def _hidden(index: Index, *, policy: bool) -> set[int]:
+def hidden_batches(index: Index, *, policy: bool) -> set[int]:
     """The batches that are not told of: without *policy* those of the policy, each of which holds nothing else."""
     return set() if policy else index.batches_of(index.changes((POLICY,)))
 
@@ -185,7 +185,7 @@ _Trees = tuple[DatasetTree, DatasetTree]
 _Changed = dict[_Key, tuple[str | None, str | None]]
 
 
-def _applied(view: View, index: Index, batch_id: int) -> tuple[_Trees | None, _Changed]:
+def applied_trees(view: View, index: Index, batch_id: int) -> tuple[_Trees | None, _Changed]:
     """The dataset before and after a batch was applied, and the blobs of the records that it changed there."""
     changed: _Changed = {}
     # Each part of the apply is one event; a batch is applied once, and what is left of it then is another batch.
@@ -200,7 +200,8 @@ def _applied(view: View, index: Index, batch_id: int) -> tuple[_Trees | None, _C
     return (view.dataset(base), view.dataset(commits[-1])), changed
 
 
-def _states(before: DatasetTree, after: DatasetTree, key: _Key, changed: _Changed) -> _States:
+def states_of(before: DatasetTree, after: DatasetTree, key: _Key, changed: _Changed) -> _States:
+    """A record before and after, of whose blobs *changed* knows those that differ."""
     category, name = key
     if category == POLICY:
         left, right = (tomllib.loads(tree.config_bytes.decode()) for tree in (before, after))
@@ -213,7 +214,8 @@ def _states(before: DatasetTree, after: DatasetTree, key: _Key, changed: _Change
     return first, last
 
 
-def _net_change(before: DatasetTree, after: DatasetTree, key: _Key, states: _States) -> dict[str, Any]:
+def net_change(before: DatasetTree, after: DatasetTree, key: _Key, states: _States) -> dict[str, Any]:
+    """What became of a record between two datasets: an entry of a BatchNetChangeResponse."""
     category, name = key
     old, new = states
     tree = after if category in after.config.categories else before

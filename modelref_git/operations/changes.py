@@ -108,6 +108,36 @@ def list_changes(
     return {"items": items, "total": total, "offset": offset, "limit": limit}
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some changes in a row, oldest first."""
+
+    changes: tuple[Change, ...]
+    is_last: bool
+    """Whether no wanted change comes behind them."""
+    total: int | None
+    """How many are wanted in all; ``None`` where only reading every one of them would tell."""
+
+
+def changes_after(view: View, filters: Filters, after: int, limit: int) -> Stretch:
+    """At most *limit* of the changes that *filters* hold for, behind the change *after*, by the derived index.
+
+    What is decided meanwhile shifts nothing, as it would shift pages.
+    """
+    statuses = _found_statuses(filters)
+    numbers, hidden = _indexed(view, filters, statuses)
+    whole = _are_whole(statuses) and filters.batch_id is None
+    total: int | None = None
+    if whole and not filters.looks_at_facts:
+        total = _count(view, statuses) - sum(1 for _ in _holding(view.queue, hidden, statuses, Filters()))
+    elif whole:
+        listed = list(numbers)
+        numbers, total = iter(listed), len(listed)
+    rest = (number for number in numbers if number > after)
+    found = list(islice(_holding(view.queue, rest, statuses, filters), limit + 1))
+    return Stretch(tuple(found[:limit]), len(found) <= limit, total)
+
+
 def _selected(view: View, filters: Filters, offset: int, limit: int | None) -> tuple[list[Change], int]:
     """The changes of one page, and how many there are on all pages."""
     statuses = _found_statuses(filters)
@@ -124,15 +154,7 @@ def _selected_by_index(view: View, filters: Filters, offset: int, limit: int | N
     """What `_selected` gives, with as little read as can be."""
     statuses, page = _found_statuses(filters), _page(offset, limit)
     by_facts, by_batch = filters.looks_at_facts, filters.batch_id is not None
-    with Index(view) as index:
-        wanted = set(index.changes(filters.categories, filters.name_part, filters.people)) if by_facts else set()
-        members = index.members([filters.batch_id]) if filters.batch_id is not None else set()
-        hidden = set() if filters.policy else set(index.changes((POLICY,)))
-    numbers = (
-        number
-        for number in _ids(view.queue, statuses)
-        if number not in hidden and (not by_facts or number in wanted) and (not by_batch or number in members)
-    )
+    numbers, hidden = _indexed(view, filters, statuses)
     if by_facts and _are_whole(statuses) and not by_batch:
         found = list(numbers)
         return [find_change(view.queue, number) for number in found[page]], len(found)
@@ -144,6 +166,21 @@ def _selected_by_index(view: View, filters: Filters, offset: int, limit: int | N
     if _are_whole(statuses):
         return [find_change(view.queue, number) for number in islice(numbers, page.start, page.stop)], total
     return list(islice(_holding(view.queue, numbers, statuses, filters), page.start, page.stop)), total
+
+
+def _indexed(view: View, filters: Filters, statuses: set[str]) -> tuple[Iterator[int], set[int]]:
+    """The numbers of the changes that may be wanted, by the index, ascending; and those that must not be shown."""
+    by_facts, by_batch = filters.looks_at_facts, filters.batch_id is not None
+    with Index(view) as index:
+        wanted = set(index.changes(filters.categories, filters.name_part, filters.people)) if by_facts else set()
+        members = index.members([filters.batch_id]) if filters.batch_id is not None else set()
+        hidden = set() if filters.policy else set(index.changes((POLICY,)))
+    numbers = (
+        number
+        for number in _ids(view.queue, statuses)
+        if number not in hidden and (not by_facts or number in wanted) and (not by_batch or number in members)
+    )
+    return numbers, hidden
 
 
 def _page(offset: int, limit: int | None) -> slice:

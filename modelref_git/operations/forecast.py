@@ -15,6 +15,7 @@ from modelref_git.operations.merging import Merging, check_precondition, look_al
 from modelref_git.proposals.events import CREATE, DELETE
 from modelref_git.proposals.header import APPROVED, PENDING, POLICY
 from modelref_git.proposals.queue import Change
+from modelref_git.records.merge import FieldConflict
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.log import View
 
@@ -45,6 +46,8 @@ class Forecaster:
     """Looks ahead from the log's ``main``, or from the open batch."""
 
     view: View
+    tells_whose: bool = True
+    """Whether it is looked up whose the other side of a conflict is; else conflicts have their paths alone."""
     main: DatasetTree = field(init=False)
 
     def __post_init__(self) -> None:
@@ -105,14 +108,14 @@ class Forecaster:
     def _onto(self, dataset: DatasetTree, change: Change) -> Outlook:
         if change.category == POLICY:
             conflicts = Merging(self.view.objects, dataset).add(change)
-            return Outlook("conflict", tuple(conflict_rows(self.view, change, conflicts, None))) if conflicts else CLEAN
+            return Outlook("conflict", self._rows(change, conflicts, None)) if conflicts else CLEAN
         if change.category not in dataset.config.categories:
             return Outlook("conflict", reason=f"there is no category {change.category!r} any more")
         found = dataset.blob(change.category, change.model_name)
         if found == change.blob:
             return Outlook("obsolete")
         try:
-            check_precondition(dataset, change, self.view)
+            check_precondition(dataset, change, self.view if self.tells_whose else None)
         except Conflict as fault:
             return Outlook("conflict", tuple(fault.details), fault.message)
         if change.operation == CREATE:
@@ -137,8 +140,15 @@ class Forecaster:
         except ModelrefError as fault:
             return Outlook("conflict", reason=fault.message)
         if conflicts:
-            return Outlook("conflict", tuple(conflict_rows(self.view, change, conflicts, merging.other(change))))
+            return Outlook("conflict", self._rows(change, conflicts, merging.other(change)))
         return Outlook("obsolete") if merging.editor.write() == before else Outlook("merged")
+
+    def _rows(
+        self, change: Change, conflicts: Sequence[FieldConflict], other: Change | None
+    ) -> tuple[dict[str, Any], ...]:
+        if not self.tells_whose:
+            return tuple({"path": conflict.path} for conflict in conflicts)
+        return tuple(conflict_rows(self.view, change, conflicts, other))
 
 
 CLEAN: Final = Outlook("clean")

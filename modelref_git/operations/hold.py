@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from modelref_git.errors import UsageFault, WrongState
@@ -35,6 +35,13 @@ def unhold(ctx: Context, change_ids: Sequence[int]) -> list[dict[str, Any]]:
 
 
 def _set(ctx: Context, action: str, change_ids: Sequence[int], reason: str | None) -> list[dict[str, Any]]:
+    return ctx.write(holding(ctx, action, change_ids, reason))
+
+
+def holding(
+    ctx: Context, action: str, change_ids: Sequence[int], reason: str | None
+) -> Callable[[Step], list[dict[str, Any]]]:
+    """What `hold` and `unhold` do in their step, for those who do more in the same one; *action* says which."""
     wanted = sorted(set(change_ids))
     if not wanted:
         raise UsageFault("name at least one change")
@@ -52,4 +59,4 @@ def _set(ctx: Context, action: str, change_ids: Sequence[int], reason: str | Non
         step.append(event, email=person.email, body=listing(changes))
         return pending_records(step.objects, step.queue, wanted, nulls=True)
 
-    return ctx.write(decide)
+    return decide

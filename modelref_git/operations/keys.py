@@ -9,8 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from modelref_git.errors import NotFound, UsageFault
+from modelref_git.errors import Forbidden, NotFound, UsageFault
 from modelref_git.operations.context import Context, Person
+from modelref_git.proposals.actors import APPROVER
+from modelref_git.proposals.config import DatasetConfig
+from modelref_git.proposals.policy import same_person
 from modelref_git.store.git import GitStore
 from modelref_git.store.key_file import FILE, KeyEntry
 from modelref_git.store.keyring import Keyring, key_id_of
@@ -26,8 +29,27 @@ def keyring_of(store: GitStore, path: Path | None = None) -> Keyring:
     return Keyring(path or store.local_dir / FILE, store.disk)
 
 
+def may_make_for_others(ctx: Context, *, remote: bool = False) -> bool:
+    """Whether the caller may make the keys of other members, or give theirs another secret.
+
+    An approver of the whole dataset may. But what they ask for over the network, with *remote*, they may only as long
+    as nobody else could approve anything: who holds another one's key is two people, and no log would tell.
+    """
+    config = ctx.dataset().config
+    person = ctx.person(config)
+    if not _is_administrator(person):
+        return False
+    return not remote or not _has_other_approvers(config, person.actor.id)
+
+
 def create_key(
-    ctx: Context, ident: str, *, label: str = "", days: int | None = None, path: Path | None = None
+    ctx: Context,
+    ident: str,
+    *,
+    label: str = "",
+    days: int | None = None,
+    path: Path | None = None,
+    remote: bool = False,
 ) -> dict[str, Any]:
     """Make a key for a member; answers it, which is the only time that it is known, and its id.
 
@@ -39,6 +61,7 @@ def create_key(
         label: what the key is for, as its owner calls it.
         days: how long it is good; for ever unless given.
         path: the file of the keys, if it is not the repository's own.
+        remote: whether it is asked for over the network; see `may_make_for_others`.
 
     Raises:
         UsageFault: the label or the days make no sense.
@@ -51,7 +74,9 @@ def create_key(
     if days is not None and not 1 <= days <= MOST_DAYS:
         raise UsageFault(f"a key is good for 1 to {MOST_DAYS} days, not for {days}")
     user_id = ident.rpartition("#")[2].strip()
-    _require(_caller(ctx), user_id, f"make a key for {user_id!r}")
+    person = _caller(ctx)
+    _require(person, user_id, f"make a key for {user_id!r}")
+    _require_near(ctx, person, user_id, remote=remote)
     _require_member(ctx, user_id)
     ring = _ring(ctx, path, changes=True)
     if ctx.dry_run:
@@ -94,13 +119,14 @@ def revoke_key(ctx: Context, key_id: str, *, path: Path | None = None) -> dict[s
     return (entry if ctx.dry_run else ring.revoke(entry.key_id)).as_json()
 
 
-def regenerate_key(ctx: Context, key_id: str, *, path: Path | None = None) -> dict[str, Any]:
+def regenerate_key(ctx: Context, key_id: str, *, path: Path | None = None, remote: bool = False) -> dict[str, Any]:
     """Give a key another secret: the old one is dead at once, label and time stay; answers as :func:`create_key`.
 
     Args:
         ctx: the repository and who asks.
         key_id: the key's id, or the whole key.
         path: the file of the keys, if it is not the repository's own.
+        remote: whether it is asked for over the network; see `may_make_for_others`.
 
     Raises:
         Forbidden: it is somebody else's, and the caller is no approver.
@@ -109,6 +135,7 @@ def regenerate_key(ctx: Context, key_id: str, *, path: Path | None = None) -> di
         Invalid: the file cannot be read or written.
     """
     ring, entry = _chosen(ctx, key_id, path, "regenerate")
+    _require_near(ctx, _caller(ctx), entry.user_id, remote=remote)
     _require_member(ctx, entry.user_id)
     if ctx.dry_run:
         return {"key": None, "key_id": entry.key_id}
@@ -139,6 +166,22 @@ def _is_administrator(person: Person) -> bool:
 def _require(person: Person, user_id: str, what: str) -> None:
     if person.actor.id != user_id:
         person.require_administrator(what)
+
+
+def _require_near(ctx: Context, person: Person, user_id: str, *, remote: bool) -> None:
+    if person.actor.id != user_id and not may_make_for_others(ctx, remote=remote):
+        raise Forbidden(
+            f"the key of {user_id!r} is not made over the network: with it one person could pass for two",
+            hint=f"they make it once they are signed in, or `modelref-git key create {user_id}` on the host does",
+        )
+
+
+def _has_other_approvers(config: DatasetConfig, ident: str) -> bool:
+    others = (member for member in config.members if not same_person(config, member.id, ident))
+    brought = (role for roles in config.policy.flag_roles.values() for role in roles)
+    return any(one.is_approver and not one.is_service for one in others) or any(
+        role.partition(":")[0] == APPROVER for role in brought
+    )
 
 
 def _require_member(ctx: Context, user_id: str) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from modelref_git.errors import NotFound, UsageFault
+from modelref_git.errors import Invalid, NotFound, Problem, UsageFault
 from modelref_git.operations.context import Context
 from modelref_git.operations.policy_change import change_policy
 from modelref_git.proposals import config_edit
 from modelref_git.proposals.actors import APPROVER, ROLES, Actor, Member
 from modelref_git.proposals.config import DatasetConfig
+from modelref_git.proposals.ssh_keys import check_key_line
 from modelref_git.store import layout
 from modelref_git.store.dataset import DatasetTree
 
@@ -34,6 +35,22 @@ def whoami(ctx: Context) -> dict[str, Any]:
         "is_requestor": person.is_requestor,
         "is_approver": person.is_approver,
     }
+
+
+def public_keys(data: bytes) -> list[str]:
+    """The public SSH keys in a file: one a line, comments apart.
+
+    Raises:
+        Invalid: it holds none, or something that is none; what it holds is never repeated.
+    """
+    text = data.decode("utf-8", "replace")
+    if "PRIVATE KEY" in text:
+        check_key_line(text)  # refuses it without repeating it
+    lines = [line.strip() for line in text.splitlines()]
+    keys = [check_key_line(line) for line in lines if line and not line.startswith("#")]
+    if not keys:
+        raise Invalid.of("the key file", [Problem("", "it holds no public SSH key", "member.ssh_key")])
+    return keys
 
 
 def add_member(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from modelref_git.errors import Conflict, WrongState
@@ -40,6 +40,11 @@ def revert_batch(ctx: Context, batch_id: int, *, title: str | None = None) -> di
         Conflict: every record conflicts; ``details`` lists the conflicts.
         Forbidden: the caller is no requestor.
     """
+    return ctx.write(reverting(ctx, batch_id, title=title))
+
+
+def reverting(ctx: Context, batch_id: int, *, title: str | None = None) -> Callable[[Step], dict[str, Any]]:
+    """What `revert_batch` does in its step."""
 
     def decide(step: Step) -> dict[str, Any]:
         dataset = step.dataset()
@@ -61,7 +66,7 @@ def revert_batch(ctx: Context, batch_id: int, *, title: str | None = None) -> di
             )
         return {"change_ids": enqueue(step, person, drafts.made), "conflicts": conflicts}
 
-    return ctx.write(decide)
+    return decide
 
 
 def revert_conflicts(step: Step, batch_id: int) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from modelref_git.operations.changes import Filters, Sides, matching_changes, pe
 from modelref_git.operations.checking.approval import findings_of
 from modelref_git.operations.checking.weighing import Finding
 from modelref_git.operations.context import Context, Person
-from modelref_git.operations.forecast import Forecaster, Outlook
+from modelref_git.operations.forecast import Forecaster, Outlook, Verdict
 from modelref_git.operations.judging import approval_of, case_of, facts_finder, refuse
 from modelref_git.operations.merging import merged_blob
 from modelref_git.proposals import policy
@@ -49,7 +49,7 @@ class Sheet:
     """Its PendingChangeDiff: what it makes of today's record, or where it conflicts, of the one it was made from."""
     critical: tuple[str, ...]
     """The dotted paths of the differences that are critical."""
-    verdict: str
+    verdict: Verdict
     """What ``status`` calls ``merge``."""
     trouble: str | None
     """Why it does not merge, in words, where no field conflicts."""
@@ -131,6 +131,13 @@ def review_sheet(ctx: Context, change_id: int) -> Sheet:
     facts_of = facts_finder(view.objects, dataset)
     if not awaits_approval(dataset.config, person, change, facts_of):
         raise _not_waiting(change)
+    return sheet_of(view, person, change)
+
+
+def sheet_of(view: View, person: Person, change: Change) -> Sheet:
+    """The same of any open *change*, for whoever reads it; what it lacks is counted with an approval of *person*."""
+    dataset = view.dataset()
+    facts_of = facts_finder(view.objects, dataset)
     forecaster = Forecaster(view)
     outlook = forecaster.outlook(change)
     sides = _sides(view, dataset, change, outlook)
@@ -149,7 +156,7 @@ def review_sheet(ctx: Context, change_id: int) -> Sheet:
         tuple(_rivals(forecaster, change)),
         tuple(item.message for item in with_a_look),
         len(with_a_look) < len(lacks),
-        tuple(findings_of(ctx.store, dataset, change, *(sides or (change.base_blob, change.blob)))),
+        tuple(findings_of(view.store, dataset, change, *(sides or (change.base_blob, change.blob)))),
     )
 
 

@@ -7,25 +7,29 @@ the records of the page that it gives.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from sys import intern
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from modelref_git.operations.context import Context
 from modelref_git.operations.listing import Row, list_records
 from modelref_git.operations.read import dataset_at
 from modelref_git.records import codec, pointer
 from modelref_git.records.categories import CATEGORIES
-from modelref_git.records.query import Hit, Query, SearchPage, answer, folded_names
+from modelref_git.records.query import Hit, Query, SearchPage, folded_names, page_of, select
 from modelref_git.store.dataset import DatasetTree
 from modelref_git.store.writing import once
 
-__all__ = ["Hit", "Query", "SearchPage", "search_bytes", "search_records"]
+__all__ = ["Figures", "Hit", "Query", "SearchPage", "category_figures", "search_bytes", "search_records"]
 
 _HITS_AT_MOST: Final = 250_000
 """Records of which is kept what a search looks at: some 250 MB."""
+_FOUND_AT_MOST: Final = 400_000
+"""Records in what was found and is kept; most of them are among those above."""
+_QUERIES_AT_MOST: Final = 64
+_FIGURES_AT_MOST: Final = 256
 
 
 def search_records(
@@ -63,12 +67,86 @@ def _search(
     for place, _ in query.where:
         pointer.split(place)
     dataset = dataset_at(ctx, revision)
+    key = (str(ctx.store.git_dir), dataset.tree, query)
+    with _LOCK:
+        found = None if query.where else _FOUND.get(key)  # what is looked for there may be no key
+    if found is None:
+        found, are_light = _select(ctx, dataset, query)
+        if are_light:
+            _keep(key, found)
+    return dataset, page_of(found, offset=offset, limit=limit)
+
+
+def _select(ctx: Context, dataset: DatasetTree, query: Query) -> tuple[list[Hit], bool]:
+    """What matches, and whether no record had to be read whole for it."""
     categories = _categories(dataset) if query.category is None else [query.category]
     warn = once(ctx.warn)
     hits = [hit for category in categories for hit in _hits(ctx, dataset, category, warn)]
-    if query.where or (query.sort_by and any(hit.record.get(query.sort_by) is _PART for hit in hits)):
+    needs_whole = query.where or (query.sort_by and any(hit.record.get(query.sort_by) is _PART for hit in hits))
+    if needs_whole:
         hits = [replace(hit, record=_record(dataset, hit.blob)) for hit in hits]
-    return dataset, answer(query, hits, _Fields(dataset, categories), offset=offset, limit=limit)
+    return select(query, hits, _Fields(dataset, categories)), not needs_whole
+
+
+def _keep(key: tuple[str, str, Query], found: list[Hit]) -> None:
+    """Keep what was found, so that the next page of it is not looked for again."""
+    if len(found) > _FOUND_AT_MOST:
+        return
+    with _LOCK:
+        _FOUND[key] = found
+        _FOUND.move_to_end(key)
+        while len(_FOUND) > _QUERIES_AT_MOST or sum(map(len, _FOUND.values())) > _FOUND_AT_MOST:
+            _FOUND.popitem(last=False)
+
+
+# What there is to search
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a category holds."""
+
+    category: str
+    records: int
+    size: int
+    """Bytes of all models together, of those that tell it."""
+    sized: int
+    """How many tell it."""
+    baselines: tuple[tuple[str, int], ...] = ()
+    """How many records have each, the commonest first."""
+
+
+def category_figures(ctx: Context, revision: str | None = None) -> list[Figures]:
+    """What each category holds, in the order that clients know.
+
+    Raises:
+        NotFound: there is no such revision.
+    """
+    dataset = dataset_at(ctx, revision)
+    return [_figures(ctx, dataset, category) for category in _categories(dataset)]
+
+
+def _figures(ctx: Context, dataset: DatasetTree, category: str) -> Figures:
+    tree = list_records(ctx.store, dataset, category, ctx.warn).tree
+    key = (str(ctx.store.git_dir), category, tree)
+    with _LOCK:
+        known = _FIGURES.get(key)
+    if known is not None:
+        return known
+    hits = _hits(ctx, dataset, category, ctx.warn)
+    sizes = [size for hit in hits if _is_size(size := hit.record.get("size_on_disk_bytes"))]
+    baselines = Counter(base for hit in hits if isinstance(base := hit.record.get("baseline"), str) and base)
+    ordered = sorted(baselines.items(), key=lambda row: (-row[1], row[0]))
+    made = Figures(category, len(hits), sum(sizes), len(sizes), tuple(ordered))
+    with _LOCK:
+        _FIGURES[key] = made
+        while len(_FIGURES) > _FIGURES_AT_MOST:
+            _FIGURES.popitem(last=False)
+    return made
+
+
+def _is_size(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _categories(dataset: DatasetTree) -> list[str]:
@@ -111,6 +189,10 @@ class _Looked:
 _LOCK: Final = threading.Lock()
 _LOOKED: Final[OrderedDict[tuple[str, str], _Looked]] = OrderedDict()
 """What was looked at last of each category, by repository and category; the one used last at the end."""
+_FOUND: Final[OrderedDict[tuple[str, str, Query], list[Hit]]] = OrderedDict()
+"""What was found last, by repository, tree of the dataset and query."""
+_FIGURES: Final[OrderedDict[tuple[str, str, str | None], Figures]] = OrderedDict()
+"""By repository, category and its tree."""
 
 
 def _hits(ctx: Context, dataset: DatasetTree, category: str, warn: Callable[[str], None]) -> list[Hit]:

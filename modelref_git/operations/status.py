@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from modelref_git.proposals import policy
 from modelref_git.proposals.header import APPROVED, PENDING
 from modelref_git.proposals.policy import FactsOf
 from modelref_git.proposals.queue import Change
+from modelref_git.store.index import Index
 from modelref_git.store.log import View
 from modelref_git.store.projections import main_behind
 
@@ -31,10 +32,14 @@ def change_status(ctx: Context, change_id: int) -> dict[str, Any]:
         NotFound: there is no such change.
     """
     view = ctx.view()
-    change = find_change(view.queue, change_id)
+    return status_of(view, find_change(view.queue, change_id))
+
+
+def status_of(view: View, change: Change, outlook: Outlook | None = None) -> dict[str, Any]:
+    """What `change_status` answers of *change*; *outlook* is what becomes of it, where that is known already."""
     if not change.is_open:
         return _row(change, None, [], "nobody", None)
-    outlook = Forecaster(view).outlook(change)
+    outlook = outlook or Forecaster(view).outlook(change)
     blockers = list(_blockers(view, change, outlook))
     turn, command = _next(change, outlook, blockers)
     return _row(change, outlook.verdict, blockers, turn, command)
@@ -83,8 +88,10 @@ def _next(change: Change, outlook: Outlook, blockers: list[dict[str, Any]]) -> t
     return "approver", f"modelref-git apply --batch {change.batch_id}"
 
 
-def repository_status(ctx: Context) -> dict[str, Any]:
+def repository_status(ctx: Context, *, indexed: bool = False) -> dict[str, Any]:
     """The repository at a glance, and what waits for the caller, at most :data:`WAITING_AT_MOST` changes.
+
+    With *indexed*, the derived index says which changes are the caller's own, as for ``list_changes``.
 
     Answers ``{"main", "queue", "drift", "open_batch", "counts", "waiting"}``. ``drift`` is the commit that other hands
     put on ``main``, if they did.
@@ -99,23 +106,33 @@ def repository_status(ctx: Context) -> dict[str, Any]:
         "drift": behind.found if behind is not None and behind.foreign else None,
         "open_batch": header.open_batch,
         "counts": dict(header.as_state()["counts"]),
-        "waiting": list(islice(_waiting(view, person), WAITING_AT_MOST)),
+        "waiting": list(islice(_waiting(view, person, indexed=indexed), WAITING_AT_MOST)),
     }
 
 
-def _waiting(view: View, person: Person) -> Iterator[dict[str, Any]]:
+def _waiting(view: View, person: Person, *, indexed: bool) -> Iterator[dict[str, Any]]:
     dataset = view.dataset()
     facts_of = facts_finder(view.objects, dataset)
     if person.is_approver:
         yield from _to_apply(view, person, facts_of)
     forecaster = Forecaster(view)
-    for number in view.queue.change_ids(PENDING):
+    for number in _pending_for(view, person, indexed=indexed):
         change = find_change(view.queue, number)
         mine = change.requested_by == person.actor.id
         if mine and forecaster.alone(change).verdict in ("conflict", "obsolete"):
             yield _waits(change, "it does not merge as it is", f"modelref-git status {number}")
         elif person.is_approver and awaits_approval(dataset.config, person, change, facts_of):
             yield _waits(change, "it waits for an approval", f"modelref-git approve {number} --title T")
+
+
+def _pending_for(view: View, person: Person, *, indexed: bool) -> Iterable[int]:
+    """The pending changes that may concern the person: whoever approves nothing waits for their own alone."""
+    numbers = view.queue.change_ids(PENDING)
+    if person.is_approver or not indexed:
+        return numbers
+    with Index(view) as index:
+        own = set(index.changes(requested_by=(person.actor.id,)))
+    return (number for number in numbers if number in own)
 
 
 def _to_apply(view: View, person: Person, facts_of: FactsOf) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from modelref_git.errors import IntegrityFailure, NotFound
 from modelref_git.operations.context import Context
+from modelref_git.operations.verified import remember
 from modelref_git.operations.verifying.branches import REWRITTEN, RULES, Branches
 from modelref_git.operations.verifying.case import EventCase, MainHistory
 from modelref_git.operations.verifying.catalogue import EVENT_RULES
@@ -72,6 +73,12 @@ def verify(ctx: Context, *, since: str | None = None, progress: Progress = lambd
         IntegrityFailure: a commit of the log is missing.
     """
     head = ctx.store.refs.read(ctx.store.counted(layout.QUEUE)) or ctx.view().head
+    report = _report(ctx, head, since, progress)
+    remember(ctx, head, since, report.as_json())
+    return report
+
+
+def _report(ctx: Context, head: str, since: str | None, progress: Progress) -> Report:
     report = Report()
     trusted, walked = _walk(ctx.store, head, since)
     if since is not None and trusted != walked[-1]:

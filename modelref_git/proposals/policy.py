@@ -356,7 +356,7 @@ def _protected_requestor(case: Case) -> Iterator[str]:
         return
     for item in case.protections:
         if item.requestors and case.change.requested_by not in item.requestors:
-            yield f"{_subject(item)} may only be changed by {_people(case.config, item.requestors)}{_why(item)}"
+            yield f"{subject_of(item)} may only be changed by {people_of(case.config, item.requestors)}{_why(item)}"
 
 
 def _protected_approver(case: Case) -> Iterator[str]:
@@ -364,7 +364,7 @@ def _protected_approver(case: Case) -> Iterator[str]:
         return
     for item in case.protections:
         if item.approvers and case.actor.id not in item.approvers:
-            yield f"{_subject(item)} is only approved by {_people(case.config, item.approvers)}{_why(item)}"
+            yield f"{subject_of(item)} is only approved by {people_of(case.config, item.approvers)}{_why(item)}"
 
 
 def _enough(case: Case) -> Iterator[str]:
@@ -377,13 +377,15 @@ def _critical(case: Case) -> Iterator[str]:
         yield from (item.message for item in missing(case.config, case.change, case.facts_of) if item.rule == CRITICAL)
 
 
-def _subject(item: Protection) -> str:
+def subject_of(item: Protection) -> str:
+    """What a protection is about, in words."""
     what = [f"the field {item.field}" if item.field else "", f"the record {item.name!r}" if item.name else ""]
     what.append(f"the category {item.category}" if item.category else "")
     return " of ".join(word for word in what if word) or "everything"
 
 
-def _people(config: DatasetConfig, idents: Iterable[str]) -> str:
+def people_of(config: DatasetConfig, idents: Iterable[str]) -> str:
+    """The members with these ids, in words."""
     members = (config.member(ident) or ident for ident in idents)
     return ", ".join(str(m.actor) if isinstance(m, Member) else f"#{m}" for m in members)
 

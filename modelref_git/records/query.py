@@ -64,6 +64,8 @@ class Query:
     inpainting: bool | None = None
     quantized: bool | None = None
     """Whether the name says how the model was quantised."""
+    words: tuple[str, ...] = ()
+    """Texts each of which is a part of the names, the description or a tag; letter case does not matter."""
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -78,7 +80,7 @@ class Query:
 
     def test(self) -> Test:
         """The test whether a record is wanted."""
-        tests = [*self._by_name(), *self._by_field(), *self._by_tags()]
+        tests = [*self._by_name(), *self._by_field(), *self._by_tags(), *map(_said, self.words)]
         tests += [_standing(place, value) for place, value in self.where]
         match tests:
             case []:
@@ -162,7 +164,7 @@ class SearchPage:
 def answer(
     query: Query, hits: Iterable[Hit], fields: Mapping[str, Sequence[str]], *, offset: int = 0, limit: int = 50
 ) -> SearchPage:
-    """One page of the *hits* that match *query*.
+    """One page of what `select` finds.
 
     Args:
         query: which are wanted.
@@ -170,6 +172,25 @@ def answer(
         fields: by category, those that were searched, the fields that its schema names; none for an open one.
         offset: how many of those found to pass over.
         limit: how many of them to give.
+
+    Raises:
+        UsageFault, Invalid: as `select`.
+    """
+    return page_of(select(query, hits, fields), offset=offset, limit=limit)
+
+
+def page_of(found: Sequence[Hit], *, offset: int, limit: int) -> SearchPage:
+    """One page of what was found."""
+    return SearchPage(tuple(found[offset : offset + limit]), len(found), offset, limit)
+
+
+def select(query: Query, hits: Iterable[Hit], fields: Mapping[str, Sequence[str]]) -> list[Hit]:
+    """All of the *hits* that match *query*, in its order.
+
+    Args:
+        query: which are wanted.
+        hits: the records of the query's category, or of all categories, in stored order.
+        fields: by category, those that were searched, the fields that its schema names; none for an open one.
 
     Raises:
         UsageFault: the category has no field that is filtered or sorted by.
@@ -183,12 +204,24 @@ def answer(
     found = [hit for hit in records if wanted(hit)]
     if query.sort_by is not None:
         found = _sorted(found, query.sort_by, descending=query.descending)
-    return SearchPage(tuple(found[offset : offset + limit]), len(found), offset, limit)
+    return found
 
 
 def _tags(hit: Hit) -> Sequence[Any]:
     tags = hit.record.get("tags")
     return tags if isinstance(tags, list) else ()
+
+
+def _said(word: str) -> Test:
+    folded, part = fold(word), word.casefold()
+
+    def says(hit: Hit) -> bool:
+        if any(folded in name for name in hit.folded or folded_names(hit.name, hit.record)):
+            return True
+        texts = (hit.record.get("description"), *_tags(hit))
+        return any(part in text.casefold() for text in texts if isinstance(text, str))
+
+    return says
 
 
 def _standing(place: str, value: Any) -> Test:

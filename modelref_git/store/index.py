@@ -50,6 +50,22 @@ class Tally:
     """When, in Unix seconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One commit of ``queue``."""
+
+    first_id: int
+    last_id: int
+    commit: str
+    action: str
+    actor: str
+    """An id."""
+    time: int
+    """Unix seconds."""
+    main: str | None
+    """Where it moved ``main``, if it did."""
+
+
 class Wanted(TypedDict, total=False):
     """Which events are wanted: those for which all that is given holds."""
 
@@ -210,6 +226,21 @@ class Index:
         )
         return rows[0] if rows else None
 
+    def steps_before(self, event_id: int | None, limit: int, **wanted: Unpack[Wanted]) -> list[StepRow]:
+        """At most *limit* commits of ``queue`` with one of the *wanted* events, newest first.
+
+        With *event_id*, of those whose events all have smaller ids.
+        """
+        last = self.last_event if event_id is None else min(event_id - 1, self.last_event)
+        where, values = _tests("steps", ("last_id <= ?", last), **wanted)
+        about = "JOIN about USING (first_id)" if {"change_id", "batch_id"} & wanted.keys() else ""
+        rows = self._rows(
+            f"SELECT DISTINCT first_id, last_id, oid, steps.action, steps.actor, steps.time, main FROM steps {about} "  # noqa: S608 - the tests are ours
+            f"WHERE {where} ORDER BY first_id DESC LIMIT ?",
+            [*values, limit],
+        )
+        return [StepRow(*row) for row in rows]
+
     def last_before(self, event_id: int) -> tuple[int, str] | None:
         """``(last id, queue commit)`` of the newest step that began before *event_id*."""
         statement = "SELECT last_id, oid FROM steps WHERE first_id < ? AND last_id <= ? ORDER BY first_id DESC LIMIT 1"
@@ -258,6 +289,16 @@ class Index:
         statement = "SELECT oid FROM commits WHERE first_id = ? AND position <= ? ORDER BY position"
         return [row[0] for row in self._rows(statement, [event, self.last_position])]
 
+    def lives(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """By category and name of every record that ever was: the place of its last change, and how many there were."""
+        rows = self._rows(
+            "SELECT category, name, max(position), "
+            "sum(CASE changes WHEN '' THEN 1 ELSE 1 + length(changes) - length(replace(changes, ' ', '')) END) "
+            "FROM records WHERE position <= ? GROUP BY category, name",
+            [self.last_position],
+        )
+        return {(category, name): (position, count) for category, name, position, count in rows}
+
     def tallies(self, position: int | None = None) -> dict[str, Tally]:
         """By category, what became of its records up to a place on ``main``; none of one that never had any."""
         rows = self._rows(
@@ -271,6 +312,27 @@ class Index:
             category: Tally(creates, updates, deletes, name, before, after, time)
             for category, creates, updates, deletes, name, before, after, time in rows
         }
+
+    def growth(self) -> list[tuple[int, int]]:
+        """``(Unix seconds, records more)`` of every event that made the dataset larger or smaller, oldest first."""
+        return self._rows(
+            "SELECT time, more FROM (SELECT commits.first_id AS first_id, "
+            "sum(before IS NULL) - sum(after IS NULL) AS more FROM records JOIN commits USING (position) "
+            "WHERE position <= ? GROUP BY commits.first_id) JOIN steps USING (first_id) WHERE more <> 0 "
+            "ORDER BY first_id",
+            [self.last_position],
+        )
+
+    def times_to_apply(self, limit: int) -> list[int]:
+        """Of the *limit* changes applied last, the seconds from being asked for to being applied, newest first."""
+        rows = self._rows(
+            "SELECT done.time - asked.time FROM steps AS done JOIN about AS one ON one.first_id = done.first_id "
+            "JOIN about AS other ON other.change_id = one.change_id "
+            "JOIN steps AS asked ON asked.first_id = other.first_id AND asked.action = 'enqueue' "
+            "WHERE done.action = 'apply' AND done.last_id <= ? ORDER BY done.first_id DESC LIMIT ?",
+            [self.last_event, limit],
+        )
+        return [row[0] for row in rows]
 
     def began(self) -> int:
         """When the first event of the log happened, in Unix seconds."""

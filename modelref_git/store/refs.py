@@ -6,6 +6,8 @@ together. Each operation has one deciding move, that of ``queue``.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -70,6 +72,18 @@ class Refs:
             if text not in found and path.suffix != ".lock" and self._broken(text):
                 found[text] = ""
         return found
+
+    def stamp(self, prefix: str) -> tuple[int, ...]:
+        """What is another one once a ref whose name starts with *prefix* came, went or moved; other refs may change it.
+
+        It costs a look at some folders, where `under` goes through all refs there are.
+        """
+        folders = (Path(place) for place, _, _ in os.walk(self._git_dir / prefix))
+        found = []
+        for path in (self._git_dir / "packed-refs", *sorted(folders)):
+            with contextlib.suppress(OSError):
+                found.append(path.stat().st_mtime_ns)
+        return tuple(found)
 
     def move(self, name: str, expected: str | None, new: str, *, sync: bool = True) -> None:
         """Move *name* from *expected* (``None``: it must be absent) to *new*.

@@ -6,8 +6,16 @@ from pathlib import Path
 import pytest
 
 from modelref_git.errors import Forbidden, IntegrityFailure, NotFound, UsageFault
-from modelref_git.operations.keys import create_key, keyring_of, list_keys, regenerate_key, revoke_key
+from modelref_git.operations.keys import (
+    create_key,
+    keyring_of,
+    list_keys,
+    may_make_for_others,
+    regenerate_key,
+    revoke_key,
+)
 from modelref_git.operations.members import change_roles, remove_member
+from modelref_git.operations.policy_settings import set_policy
 from modelref_git.store.keyring import Keyring
 from tests.support.world import ARTHUR, CAROL, OWNER, START, World
 
@@ -179,3 +187,23 @@ def test_an_open_file_is_told_and_a_change_closes_it(world: World) -> None:
     create_key(world.context(CAROL), "2")
     assert "closed" in world.warnings.pop()
     assert oct(_file(world).stat().st_mode)[-3:] == "600"
+
+
+def test_over_the_network_an_approver_makes_the_keys_of_others_only_while_there_is_no_other_approver(
+    world: World,
+) -> None:
+    assert not may_make_for_others(world.context(OWNER), remote=True)
+    assert may_make_for_others(world.context(OWNER))
+    assert not may_make_for_others(world.context(CAROL))
+    theirs = create_key(world.context(OWNER), "3")["key_id"]
+    with pytest.raises(Forbidden, match="one person could pass for two"):
+        create_key(world.context(OWNER), "3", remote=True)
+    with pytest.raises(Forbidden, match="one person could pass for two"):
+        regenerate_key(world.context(OWNER), theirs, remote=True)
+    own = create_key(world.context(ARTHUR), "3", remote=True)
+    assert regenerate_key(world.context(ARTHUR), own["key_id"], remote=True)["key_id"] == own["key_id"]
+    world.pass_policy(change_roles(world.context(), "3", ["-approver", "+requestor"]))
+    assert may_make_for_others(world.context(OWNER), remote=True)
+    assert create_key(world.context(OWNER), "3", remote=True)["key"]
+    world.pass_policy(set_policy(world.context(), [("flag_roles.moderator", ["approver:clip"])]))
+    assert not may_make_for_others(world.context(OWNER), remote=True), "whoever is a moderator there could approve"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelref_git.errors import Invalid, NotFound, UsageFault
-from modelref_git.operations.search import Query, search_records
+from modelref_git.operations.search import Figures, Query, category_figures, search_records
 from modelref_git.records.json_text import same
 from tests.support.world import OPEN_SCHEMA, World, clip
 
@@ -76,6 +76,10 @@ def test_without_a_filter_all_records_are_found_in_stored_order(toys: World) -> 
         (toy(where=(("", TOYS["kite"]),)), ["kite"]),
         (toy(where=(("/from/y", 1), ("/size", 3))), []),
         (toy(name_contains="b", tags=("red",), nsfw=False), ["Robot"]),
+        (toy(words=("RED",)), ["Robot", "Ball"]),  # a tag
+        (toy(words=("globe", "red")), ["Ball"]),
+        (toy(words=("CAF\u00c9",)), ["cafe\u0301"]),
+        (toy(words=("globe", "tin")), []),
     ],
 )
 def test_every_filter_that_is_given_must_hold(toys: World, query: Query, found: list[str]) -> None:
@@ -185,3 +189,32 @@ def test_the_past_is_searched_with_its_own_categories(toys: World) -> None:
     assert not set(names(toys, Query(), revision=first, limit=500)) & set(TOYS)
     with pytest.raises(NotFound):
         search_records(toys.context(None), toy(), revision=first)
+
+
+def test_words_are_looked_for_in_descriptions_too_and_what_was_found_is_not_looked_for_again(world: World) -> None:
+    ctx = world.context()
+    query = Query("clip", words=("Words", "X/1"))
+    assert names(world, query) == []
+    world.apply(world.approve(world.create("clip", "ViT-X/16", clip())))
+    found = search_records(ctx, query)
+    assert [hit.name for hit in found.hits] == ["ViT-X/16"]
+    assert search_records(ctx, query) == found
+    world.apply(world.approve(world.update("clip", "ViT-X/16", {"/description": "Nothing of the kind."})))
+    assert names(world, query) == []
+    assert names(world, query, revision="main~1") == ["ViT-X/16"]
+
+
+@pytest.mark.long
+def test_figures_are_those_of_the_records_that_tell(world: World) -> None:
+    sizes = {"one": 5, "two": 7, "three": None}
+    numbers = [
+        world.create("lora", name, {**clip(name), "baseline": "b", "size_on_disk_bytes": size}, allow=("*",))
+        for name, size in sizes.items()
+    ]
+    before = {row.category: row for row in category_figures(world.context())}
+    world.apply(world.approve(*numbers))
+    after = {row.category: row for row in category_figures(world.context())}
+    assert before["lora"] == Figures("lora", 0, 0, 0)
+    assert after["lora"] == Figures("lora", 3, 12, 2, (("b", 3),))
+    assert {row.category: row for row in category_figures(world.context(), "main~1")} == before
+    assert list(after) == list(before)

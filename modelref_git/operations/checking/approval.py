@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from modelref_git.errors import Invalid
@@ -48,12 +49,25 @@ def findings_of(
     store: GitStore, main: DatasetTree, change: Change, before: str | None, after: str | None
 ) -> list[Finding]:
     """What the rules find in *change*, which makes of the record in the blob *before* the one in *after*."""
-    if change.category not in main.config.categories or after is None:
+    if after is None:
         return []
-    record, old = glance(main, after), glance(main, before)
+    with finder(store, main) as find:
+        return find(change, before, after)
+
+
+@contextlib.contextmanager
+def finder(store: GitStore, main: DatasetTree) -> Iterator[Callable[[Change, str | None, str | None], list[Finding]]]:
+    """What :func:`findings_of` finds, for many changes beside the same *main*."""
     with open_lookup(store, main) as others:
-        facts = Facts(change.category, change.model_name, record, old, others=others)
-        return found_in_change(main.config, facts, importing=change.origin is not None)
+
+        def find(change: Change, before: str | None, after: str | None) -> list[Finding]:
+            if change.category not in main.config.categories or after is None:
+                return []
+            record, old = glance(main, after), glance(main, before)
+            facts = Facts(change.category, change.model_name, record, old, others=others)
+            return found_in_change(main.config, facts, importing=change.origin is not None)
+
+        yield find
 
 
 def _refused(step: Step, main: DatasetTree, change: Change, facts: Facts) -> list[dict[str, Any]]:
