@@ -13,6 +13,7 @@ from modelref_git.operations.context import Context
 from modelref_git.store import layout, projections, worktree, writing
 from modelref_git.store.disk import files_under
 from modelref_git.store.git import GitStore
+from modelref_git.store.thumbnails import folder_of
 
 STALE_AFTER: Final = 60
 """Seconds after which a lock or a half-written file belongs to nobody that still runs."""
@@ -125,7 +126,8 @@ def _stale_files(store: GitStore, repair: bool) -> Iterator[Finding]:
 
 def _half_written(store: GitStore) -> list[Path]:
     """Files under their temporary name, and packs without the index that makes them count."""
-    folders = (store.pack_folder, store.local_dir, store.local_dir / "cache", store.local_dir / "cache" / "order")
+    cache = store.local_dir / "cache"
+    folders = (store.pack_folder, store.local_dir, cache, cache / "order", *sorted(folder_of(store).glob("*")))
     files = [path for folder in folders for path in sorted(folder.glob("tmp_modelref_*"))]
     packs = sorted(store.pack_folder.glob("pack-*.pack"))
     return files + [path for path in packs if not path.with_suffix(".idx").exists()]
