@@ -16,7 +16,20 @@ from modelref_git.errors import ModelrefError
 
 COMMANDS: Final = {
     "Start": ("init", "clone", "import", "demo"),
-    "Read": ("categories", "ls", "get", "search", "log", "blame", "diff-revs", "feed", "check", "export", "download"),
+    "Read": (
+        "categories",
+        "ls",
+        "get",
+        "search",
+        "log",
+        "blame",
+        "diff-revs",
+        "feed",
+        "check",
+        "export",
+        "site",
+        "download",
+    ),
     "Propose": ("propose", "image", "status", "changes", "show", "diff", "conflicts", "withdraw", "note"),
     "Review": ("review", "approve", "reject", "hold", "unhold", "apply", "revert", "purge"),
     "Audit": ("audit", "verify"),

@@ -10,7 +10,7 @@ from modelref_git import __version__
 FOLDER: Final = ".github/workflows"
 """Where GitHub, Gitea and Forgejo look for workflows."""
 
-_NAMES: Final = ("modelref-check.yml", "modelref-intake.yml", "modelref-merge.yml")
+_NAMES: Final = ("modelref-check.yml", "modelref-intake.yml", "modelref-merge.yml", "modelref-site.yml")
 _VERSION: Final = "@VERSION@"
 
 

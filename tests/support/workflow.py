@@ -148,7 +148,7 @@ def _steps(
     for step in job["steps"]:
         assert "uses" not in step, "no action of somebody else's runs here"
         if step.get("id") == INSTALL:
-            assert "modelref-git==" in step["run"]
+            assert re.search(r'"modelref-git(\[pages\])?==', step["run"])
             continue
         more = {key: resolved(str(value), contexts) for key, value in (step.get("env") or {}).items()}
         done = subprocess.run(

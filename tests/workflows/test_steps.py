@@ -61,6 +61,7 @@ def test_what_the_check_refuses_the_intake_refuses_too_whatever_it_is_told(host:
     assert World(host.remote).refs()["refs/heads/queue"] == queue
 
 
+@pytest.mark.long
 def test_a_later_push_to_a_branch_takes_the_place_of_the_one_before(host: Host, tmp_path: Path) -> None:
     world = World(host.remote)
     for text in ("first", "second"):
@@ -86,6 +87,7 @@ def test_only_a_comment_on_a_pull_request_that_asks_for_it_starts_a_merge(host: 
         assert host.start("modelref-merge.yml", "issue_comment", payload, actor="arthur") is None
 
 
+@pytest.mark.long
 def test_who_is_no_approver_merges_nothing_and_no_text_reaches_a_shell(host: Host) -> None:
     world = World(host.remote)
     number = world.update("clip", "ViT-L/14", {"/description": "new"})
@@ -102,6 +104,7 @@ def test_who_is_no_approver_merges_nothing_and_no_text_reaches_a_shell(host: Hos
     assert not list(host.work.rglob("pwned"))
 
 
+@pytest.mark.long
 def test_a_merge_is_started_by_hand_with_ids_and_a_title(host: Host) -> None:
     world = World(host.remote)
     number = world.update("clip", "ViT-L/14", {"/description": "new"})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 import modelref_git
 from tests.support.branches import canonical
 from tests.support.calls import call
@@ -17,6 +19,7 @@ NEW = "dataset/clip/ViT-X%2F16.json"
 DORA = "Dora#dora@elsewhere.example"
 
 
+@pytest.mark.long
 def test_a_strangers_pull_request_becomes_a_record_that_a_consumer_reads(host: Host, tmp_path: Path) -> None:
     replica = tmp_path / "replica"
     call("--json", "replica", "init", f"file://{host.remote}", str(replica)).ok()
