@@ -20,6 +20,7 @@ _BEARER: Final = "bearer "
 NOT_AUTHENTICATED: Final = "Not authenticated"
 INVALID: Final = "Invalid API key"
 NO_REQUESTOR: Final = "You are not on the pending queue requestor list."
+NO_MEMBER: Final = "You are no member of this dataset."
 NO_APPROVER: Final = "You are not on the pending queue approver list."
 
 
@@ -45,7 +46,7 @@ Key = Annotated[str, Depends(require_key)]
 
 async def reader(request: Request, key: str) -> Login:
     """Whoever the *key* is of; 401 if it is nobody's."""
-    return await _login(request, service_of(request), key, for_write=False)
+    return await _login(request, key, for_write=False)
 
 
 async def requestor(request: Request, key: str, *, for_write: bool = True) -> Login:
@@ -54,9 +55,17 @@ async def requestor(request: Request, key: str, *, for_write: bool = True) -> Lo
     config = service.repository.snapshot().config
     if not grants(config, "requestor", "approver"):
         raise _invalid()
-    login = await _login(request, service, key, for_write=for_write)
+    login = await _login(request, key, for_write=for_write)
     if not person_of(service, login).is_requestor:
         raise Refusal(403, NO_REQUESTOR, "forbidden")
+    return login
+
+
+async def member(request: Request, key: str) -> Login:
+    """Whoever the *key* is of, if they are a member, with whatever role; 403 if not."""
+    login = await _login(request, key, for_write=False)
+    if person_of(service_of(request), login).member is None:
+        raise Refusal(403, NO_MEMBER, "forbidden")
     return login
 
 
@@ -65,7 +74,7 @@ async def approver(request: Request, key: str) -> Login:
     service = service_of(request)
     if not grants(service.repository.snapshot().config, "approver"):
         raise _invalid()
-    login = await _login(request, service, key, for_write=True)
+    login = await _login(request, key, for_write=True)
     if not person_of(service, login).is_approver:
         raise Refusal(403, NO_APPROVER, "forbidden")
     return login
@@ -84,7 +93,20 @@ def grants(config: DatasetConfig, *kinds: str) -> bool:
     return any(role.partition(":")[0] in kinds for role in (*listed, *mapped))
 
 
-async def _login(request: Request, service: Service, key: str, *, for_write: bool) -> Login:
+async def _login(request: Request, key: str, *, for_write: bool) -> Login:
+    login = await login_of(request, key, for_write=for_write)
+    if login is None:
+        raise _invalid()
+    return login
+
+
+async def login_of(request: Request, key: str, *, for_write: bool) -> Login | None:
+    """Whoever the *key* is of; ``None`` if it is nobody's.
+
+    Raises:
+        AuthTimeout, AuthUnavailable: whose it is cannot be told now.
+    """
+    service = service_of(request)
     service.repository.snapshot()  # whoever became a member just now has a name from here on
     providers = service.providers
     login = providers.at_once(key, for_write=for_write)
@@ -93,9 +115,8 @@ async def _login(request: Request, service: Service, key: str, *, for_write: boo
         login = await asyncio.get_running_loop().run_in_executor(
             service.asking, lambda: providers.identify(key, for_write=for_write)
         )
-    if login is None:
-        raise _invalid()
-    request.scope["modelref.user"] = login.user_id
+    if login is not None:
+        request.scope["modelref.user"] = login.user_id
     return login
 
 

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from modelref_git.errors import Busy, KeyReused, ModelrefError
+from modelref_git.formats.pictures.decode import NoDecoder
 from modelref_git.server.answers import json_response
 
 STATUS: Final = {
@@ -81,7 +82,7 @@ def refusal_body(detail: str, code: str, details: Iterable[Mapping[str, Any]] = 
 
 def refusal_of(fault: ModelrefError) -> Refusal:
     """What an error of the package is over the wire, where a route has no words of its own for it."""
-    status = 503 if isinstance(fault, Busy) else 422 if isinstance(fault, KeyReused) else STATUS[fault.code]
+    status = 503 if isinstance(fault, Busy | NoDecoder) else 422 if isinstance(fault, KeyReused) else STATUS[fault.code]
     return Refusal(status, fault.message, "busy" if isinstance(fault, Busy) else fault.code, details=fault.details)
 
 

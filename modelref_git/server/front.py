@@ -19,6 +19,7 @@ from modelref_git.server.answers import json_response
 from modelref_git.server.faults import refusal_body
 from modelref_git.server.kept import Body
 from modelref_git.server.service import Service
+from modelref_git.server.uploads import body_at_most
 from modelref_git.store.keyring import PREFIX
 
 ROOT: Final = "/api"
@@ -59,7 +60,7 @@ class Front:
             elif known is not None:
                 await known[0].response(Request(scope))(scope, receive, told)
             else:
-                await self._app(scope, _bounded(receive, service.settings.max_body), told)
+                await self._app(scope, _bounded(receive, body_at_most(scope, service.settings.max_body)), told)
         finally:
             seconds = time.perf_counter() - started
             route = known[1] if known is not None else _route(scope)
@@ -71,10 +72,11 @@ class Front:
 def _refusal(service: Service, scope: Scope) -> tuple[Any, int, dict[str, str]] | None:
     """What is refused before the request is even looked at."""
     size = len(scope["path"]) + len(scope["query_string"])
+    body = body_at_most(scope, service.settings.max_body)
     for name, value in scope["headers"]:
         size += len(name) + len(value)
-        if name == b"content-length" and (not value.isdigit() or int(value) > service.settings.max_body):
-            return _too_large(service.settings.max_body)
+        if name == b"content-length" and (not value.isdigit() or int(value) > body):
+            return _too_large(body)
     if size > _HEAD_AT_MOST:
         text = f"Path, query and headers have more than {_HEAD_AT_MOST} bytes"
         return refusal_body(text, "size"), 431, {"Connection": "close"}

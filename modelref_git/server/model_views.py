@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from modelref_git.records.quality.downloads import is_known
 from modelref_git.records.quality.marks import downloads
 from modelref_git.server.catalogue import Row, stable_id
 from modelref_git.server.model_files import local_file, size_of
+from modelref_git.server.picture_views import Gallery, moment
 
 _FORMATS: Final = {
     ".safetensors": "SafeTensor",
@@ -29,8 +29,12 @@ _UNCOUNTED: Final = dict.fromkeys(
 _KB: Final = 1024
 
 
-def summary(row: Row, record: Mapping[str, Any]) -> dict[str, Any]:
+def summary(row: Row, record: Mapping[str, Any], gallery: Gallery) -> dict[str, Any]:
     """A model in a list."""
+    return _summary(row, record, gallery.hero(row, gallery.entries(row.category, record)))
+
+
+def _summary(row: Row, record: Mapping[str, Any], hero: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
@@ -44,31 +48,37 @@ def summary(row: Row, record: Mapping[str, Any]) -> dict[str, Any]:
         "tags": _words(record.get("tags")),
         "stats": _UNCOUNTED,
         "hasMetadata": True,
-        "heroImage": None,
+        "heroImage": hero,
     }
 
 
-def details(row: Row, record: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
-    """A model with its version and files, and which of them are in *folder*."""
+def details(
+    row: Row, record: Mapping[str, Any], folder: Path | None, gallery: Gallery, note: str | None = None
+) -> dict[str, Any]:
+    """A model with its version and files, which of them are in *folder*, and the *note* that its reader is shown."""
     entries = downloads(record)
     here = [_local_size(folder, entry) for entry in entries]
     first = here[0] if here else None
     whole = record.get("size_on_disk_bytes")
     if not isinstance(whole, int) or isinstance(whole, bool) or whole < 0:
         whole = None
+    pictures = gallery.entries(row.category, record)
+    images = [gallery.image(row, one) for one in pictures]
     return {
-        **summary(row, record),
+        **_summary(row, record, gallery.hero(row, pictures)),
         "description": _text(record.get("description")),
         "filePath": entries[0]["file_name"] if first is not None else None,
         "fileSize": whole if first is None else first,
         "trainedWords": _words(record.get("trigger")),
         "licensingInfo": {},
-        "notes": None,
-        "versions": [_version(row, record, whole, is_local=bool(here) and None not in here)],
+        "notes": note,
+        "versions": [_version(row, record, whole, images, is_local=bool(here) and None not in here)],
     }
 
 
-def _version(row: Row, record: Mapping[str, Any], whole: int | None, *, is_local: bool) -> dict[str, Any]:
+def _version(
+    row: Row, record: Mapping[str, Any], whole: int | None, images: list[dict[str, Any]], *, is_local: bool
+) -> dict[str, Any]:
     entries = downloads(record)
     sizes = [size_of(entry) for entry in entries]
     if len(entries) == 1 and sizes[0] is None:
@@ -79,11 +89,11 @@ def _version(row: Row, record: Mapping[str, Any], whole: int | None, *, is_local
         "baseModel": row.base,
         "description": None,
         "stats": {},
-        "publishedAt": _moment(row.created),
+        "publishedAt": moment(row.created),
         "trainedWords": _words(record.get("trigger")),
         "isLocal": is_local,
         "files": [_file(row, entry, size) for entry, size in zip(entries, sizes, strict=True)],
-        "images": [],
+        "images": images,
     }
 
 
@@ -113,13 +123,6 @@ def _creator(row: Row, record: Mapping[str, Any]) -> str | None:
     if author is None and row.category == TEXT_GENERATION and "/" in row.name:
         return row.name.partition("/")[0]
     return author
-
-
-def _moment(seconds: int) -> str | None:
-    try:
-        return None if seconds < 0 else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):
-        return None
 
 
 def _words(value: Any) -> list[str]:

@@ -14,6 +14,7 @@ READ_ONLY: Final = (
 OTHER_FORMAT: Final = (
     "This deployment does not expose write operations for this API. Expected canonical_format='v2', got 'legacy'."
 )
+AUDIT_OFF: Final = "Audit trail is disabled on this deployment."
 QUEUE_OFF: Final = "Pending queue is disabled or unsupported on this deployment."
 
 
@@ -39,3 +40,9 @@ def check_queue(settings: Settings) -> None:
     """Refuse with 503 where there is no queue."""
     if not settings.queue:
         raise Refusal(503, QUEUE_OFF, "state")
+
+
+def check_audit(settings: Settings) -> None:
+    """Refuse with 503 where the audit is not shown."""
+    if not settings.audit:
+        raise Refusal(503, AUDIT_OFF, "state")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from modelref_git.errors import Busy, NotFound
@@ -88,6 +89,11 @@ class Repository:
         self.waiting = 0
         """Writes that wait for their turn, or are under way."""
         self.snapshot()
+
+    @property
+    def cache_path(self) -> Path:
+        """The folder of what may be deleted at any time."""
+        return self._store.local_dir / "cache"
 
     def head(self) -> str:
         """The newest event's commit.

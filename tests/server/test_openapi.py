@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from collections import Counter
@@ -27,13 +28,18 @@ from schemathesis.checks import (
 )
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
+from modelref_git.operations.pictures import Upload, image_add
 from modelref_git.records.categories import CATEGORIES
 from modelref_git.server.catalogue import stable_id
+from modelref_git.server.picture_views import number_of
 from tests.support.http import Q1, Q2, V1, V2, Wire, wire
 from tests.support.http_states import LIVE, every_state
-from tests.support.world import World, clip
+from tests.support.pictures import picture
+from tests.support.world import CAROL, World, clip
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+PICTURE = hashlib.sha256(picture()).hexdigest()
 
 LEGACY_CATEGORIES = [
     name
@@ -375,6 +381,9 @@ def _make_it_fit(case: Any, number: int, batch: int) -> None:
         "batch_id": batch,
         "model_name": LIVE,
         "model_id": stable_id("clip", LIVE),
+        "image_id": number_of(PICTURE),
+        "note_id": 1,
+        "sha256": PICTURE,
         "name": LIVE,
         "from": "main~1",
         "category": "clip",
@@ -384,13 +393,22 @@ def _make_it_fit(case: Any, number: int, batch: int) -> None:
         given = getattr(case, part) or {}
         setattr(case, part, {name: fitting.get(name, value) for name, value in given.items() if name not in AT_RANDOM})
     case.headers = {name: value for name, value in (case.headers or {}).items() if not name.lower().startswith("if-")}
-    if isinstance(case.body, dict):
+    if isinstance(case.body, dict) and "file" in case.body:
+        case.body = {**case.body, "file": picture(width=20 + number)}
+    elif isinstance(case.body, dict):
         lists = {"change_ids": [number]} if "change_ids" in case.body else {}
         if "batch_title" in case.body:
             lists = {"approved_ids": [number], "rejected_ids": None}
         named = {"name": LIVE} if case.method == "PUT" else {}
         dry = {"dry_run": True} if "purge_all" in case.body else {}
         case.body = {**case.body, **lists, **named, **dry}
+
+
+def _part(name: str, value: Any) -> tuple[str, tuple[str | None, bytes]]:
+    """One part of a form."""
+    content = value[1] if isinstance(value, tuple) else value
+    data = content if isinstance(content, bytes) else str(content).encode("utf-8", "replace")
+    return name, ("a.png" if name == "file" else None, data)
 
 
 def _asked(http: Wire, case: Any, who: str | None) -> Response:
@@ -400,8 +418,12 @@ def _asked(http: Wire, case: Any, who: str | None) -> Response:
         for part in ("headers", "params")
     )
     body = {"json": sent["json"]} if "json" in sent else {"content": sent["data"]} if sent.get("data") else {}
+    if sent.get("files"):
+        body = {"files": [_part(name, value) for name, value in dict(sent["files"]).items()]}
     raw: dict[str, Any] = {name: str(value).encode("latin-1", "replace") for name, value in headers.items()}
-    return http.ask(sent["method"], sent["url"], who, headers=raw, params=query, **body)
+    answer = http.ask(sent["method"], sent["url"], who, headers=raw, params=query, **body)
+    answer.request.read()  # a form is only written while it is sent, and the checks look at it
+    return answer
 
 
 def test_sampled_operations_answer_what_the_document_says(http: Wire, document: dict[str, Any]) -> None:
@@ -418,6 +440,28 @@ def test_every_operation_answers_what_the_document_says(tmp_path: Path, canonica
         document = http.get("/openapi.json", None).json()
         assert _exercise(http, document, who, Plan(15 if who == "olivia" else 5)) > 100
         assert http.world.run("verify").ok().json["ok"] is True
+
+
+IMAGES = {
+    *(f"{verb}{version}" for version in ("", "_v1") for verb in ("list_model_images", "add_model_image")),
+    *(f"{verb}{version}" for version in ("", "_v1") for verb in ("set_model_image", "remove_model_image")),
+    *(f"{verb}{version}" for version in ("", "_v1") for verb in ("get_image_file", "get_image_thumbnail")),
+    *("read_v2_pictures", "read_v2_picture", "list_models", "get_model"),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["allowed", "forbidden"])
+def test_pictures_are_answered_as_the_document_says(tmp_path: Path, mode: GenerationMode) -> None:
+    world = World.make(tmp_path / "w", empty=True)
+    world.apply(world.approve(world.create("clip", LIVE, clip(LIVE))))
+    uploads = [Upload(picture(), {"prompt": "x", "seed": 5}), Upload(picture("GIF"))]
+    world.apply(world.approve(image_add(world.context(CAROL), "clip", LIVE, uploads)["change_id"]))
+    with wire(world) as http:
+        document = http.get("/openapi.json", None).json()
+        for who in ("carol", "nina", None):
+            assert _exercise(http, document, who, Plan(12, mode, makes=False), IMAGES) == len(IMAGES)
+        assert world.run("verify").ok().json["ok"] is True
 
 
 @pytest.mark.long

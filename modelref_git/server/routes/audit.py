@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -13,7 +13,7 @@ from modelref_git.operations.audit import audit_batch, audit_batches, audit_curr
 from modelref_git.operations.context import Context
 from modelref_git.server.auth.interface import Login
 from modelref_git.server.callers import Key, reader
-from modelref_git.server.faults import Refusal
+from modelref_git.server.modes import check_audit
 from modelref_git.server.paging import cursor_links
 from modelref_git.server.queues import (
     NO_BATCH,
@@ -33,8 +33,6 @@ from modelref_git.server.wire.audit import (
     PendingQueueAuditCurrentResponse,
 )
 from modelref_git.server.wire.diffs import BatchNetChangeResponse
-
-AUDIT_OFF: Final = "Audit trail is disabled on this deployment."
 
 Domain = Annotated[
     CanonicalFormat | None,
@@ -105,8 +103,7 @@ async def get_batch_net_changes(request: Request, key: Key, batch_id: int, domai
 
 async def _reader(request: Request, key: str) -> Login:
     settings = settings_of(request)
-    if not settings.audit:
-        raise Refusal(503, AUDIT_OFF, "state")
+    check_audit(settings)
     login = await reader(request, key)
     check_queue_shown(settings)
     return login

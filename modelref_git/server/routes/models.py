@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import APIRouter, Query, Request
 from starlette.responses import FileResponse, Response
 
-from modelref_git.errors import Invalid, ModelrefError
+from modelref_git.errors import Invalid
 from modelref_git.operations.context import Context
 from modelref_git.operations.keys import regenerate_key
 from modelref_git.records import codec
 from modelref_git.server import model_views
-from modelref_git.server.answers import FILE, is_known, json_response, rendered, tagged, weak
+from modelref_git.server.answers import FILE, JSON, is_known, json_response, rendered, tagged, weak
 from modelref_git.server.auth.keys import KeysProvider
-from modelref_git.server.bodies import StrictRoute
 from modelref_git.server.callers import Key, reader
-from modelref_git.server.catalogue import LARGEST_ID, Row
+from modelref_git.server.catalogue import Row
 from modelref_git.server.catalogue import tagged as in_tags
-from modelref_git.server.faults import Refusal, refusal_of
+from modelref_git.server.faults import Refusal
+from modelref_git.server.manager import ERRORS, PRIVATE, ManagerRoute, ModelId, model_body
 from modelref_git.server.model_files import disposition, find_file
+from modelref_git.server.picture_views import Gallery
 from modelref_git.server.revisions import At, snapshot_of
 from modelref_git.server.service import service_of
 from modelref_git.server.settings import Settings
@@ -30,50 +30,6 @@ from modelref_git.store.keyring import key_id_of
 
 REGENERATED: Final = "API key regenerated. Update your clients with the new key."
 NOT_OURS: Final = "This key was not made by this service, which cannot give it another secret"
-BAD_ID: Final = "Invalid model ID"
-
-_PRIVATE: Final = {"Cache-Control": "private, no-cache"}
-
-_Answers = dict[int | str, dict[str, Any]]
-_ERRORS: Final[_Answers] = {
-    400: {"model": ErrorMessage, "description": "The number or a parameter is none."},
-    401: {"model": ErrorMessage, "description": "There is no key, or it is nobody's."},
-    404: {"model": ErrorMessage, "description": "There is no such model, file or revision."},
-    503: {"model": ErrorMessage, "description": "Who asks, or what is asked for, cannot be told at the moment."},
-    "4XX": {"model": ErrorMessage},
-}
-
-ModelId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
-
-
-class ManagerRoute(StrictRoute):
-    """A route whose refusals are ``{"error": sentence}``, and whose faults of shape are 400."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler."""
-        handle = super().get_route_handler()
-
-        async def told(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except Refusal as refusal:
-                return _told(refusal)
-            except ModelrefError as fault:
-                return _told(refusal_of(fault))
-            except RequestValidationError as fault:
-                return _told(Refusal(400, _shape_fault(fault.errors()), "usage"))
-
-        return told
-
-
-def _told(refusal: Refusal) -> Response:
-    refusal.body = {"error": refusal.detail}
-    return refusal.response()
-
-
-def _shape_fault(rows: Sequence[Any]) -> str:
-    where = [str(part) for part in rows[0]["loc"]]
-    return BAD_ID if where[0] == "path" else f"{where[-1]}: {rows[0]['msg']}"
 
 
 def make(_settings: Settings) -> APIRouter:
@@ -84,14 +40,14 @@ def make(_settings: Settings) -> APIRouter:
         list_models,
         operation_id="list_models",
         response_model=ModelPage,
-        responses={304: {"description": "The caller has it already."}, **_ERRORS},
+        responses={304: {"description": "The caller has it already."}, **ERRORS},
     )
     router.add_api_route(
         "/models/{model_id}",
         get_model,
         operation_id="get_model",
         response_model=ModelDetails,
-        responses={409: {"model": ErrorMessage, "description": "Two models share the number."}, **_ERRORS},
+        responses={409: {"model": ErrorMessage, "description": "Two models share the number."}, **ERRORS},
     )
     content = {"content": {FILE: {"schema": {"type": "string", "format": "binary"}}}}
     router.add_api_route(
@@ -105,7 +61,7 @@ def make(_settings: Settings) -> APIRouter:
             304: {"description": "The caller has it already."},
             403: {"model": ErrorMessage, "description": "The file is outside the folder."},
             416: {"description": "The file has no such part."},
-            **_ERRORS,
+            **ERRORS,
         },
     )
     router.add_api_route(
@@ -114,7 +70,7 @@ def make(_settings: Settings) -> APIRouter:
         methods=["POST"],
         operation_id="regenerate_key",
         response_model=NewKeyAnswer,
-        responses={403: {"model": ErrorMessage, "description": "The key is not one of this service."}, **_ERRORS},
+        responses={403: {"model": ErrorMessage, "description": "The key is not one of this service."}, **ERRORS},
     )
     return router
 
@@ -129,16 +85,25 @@ async def list_models(request: Request, key: Key, filters: Annotated[ModelFilter
     snapshot = await snapshot_of(request, filters.at)
     tag = weak(snapshot.main)
     if is_known(request, tag):
-        return tagged(request, b"", tag, _PRIVATE)
+        return tagged(request, b"", tag, PRIVATE)
     rows = await service.catalogue.ordered(snapshot, filters.sort)
-    return tagged(request, await service.repository.read(lambda ctx: _page(ctx, rows, filters)), tag, _PRIVATE)
+    root = request.scope.get("root_path", "")
+
+    def page(ctx: Context) -> tuple[bytes, bool]:
+        gallery = Gallery(ctx, snapshot.main, root, at=filters.at)
+        return _page(ctx, rows, filters, gallery), gallery.is_whole
+
+    body, is_whole = await service.repository.read(page)
+    if not is_whole:  # asked for again, it says more
+        return Response(body, headers=PRIVATE, media_type=JSON)
+    return tagged(request, body, tag, PRIVATE)
 
 
-def _page(ctx: Context, rows: Sequence[Row], filters: ModelFilters) -> bytes:
+def _page(ctx: Context, rows: Sequence[Row], filters: ModelFilters, gallery: Gallery) -> bytes:
     found = _matching(rows, filters)
     start = (filters.page - 1) * filters.limit
     end = start + filters.limit
-    items = [model_views.summary(row, _record(ctx, row)) for row in found[start:end]]
+    items = [model_views.summary(row, _record(ctx, row), gallery) for row in found[start:end]]
     answer = {"items": items, "total": len(found), "page": filters.page, "limit": filters.limit}
     return rendered({**answer, "hasMore": end < len(found)})
 
@@ -168,14 +133,15 @@ def _matching(rows: Sequence[Row], filters: ModelFilters) -> Sequence[Row]:
 
 async def get_model(request: Request, key: Key, model_id: ModelId, at: At = None) -> Response:
     """Tell all about one model."""
-    await reader(request, key)
+    login = await reader(request, key)
     service = service_of(request)
-    row = await service.catalogue.find(await snapshot_of(request, at), model_id)
-    folder = service.settings.files
+    snapshot = await snapshot_of(request, at)
+    row = await service.catalogue.find(snapshot, model_id)
+    folder, root = service.settings.files, request.scope.get("root_path", "")
     body = await service.repository.read(
-        lambda ctx: rendered(model_views.details(row, _record(ctx, row), folder)),
+        lambda ctx: model_body(ctx, row, folder, Gallery(ctx, snapshot.main, root, at=at)), login
     )
-    return Response(body, headers=_PRIVATE, media_type="application/json")
+    return Response(body, headers=PRIVATE, media_type=JSON)
 
 
 async def download_model(
@@ -190,12 +156,12 @@ async def download_model(
     service = service_of(request)
     row = await service.catalogue.find(await snapshot_of(request, at), model_id)
     found = await service.repository.read(lambda ctx: find_file(service.settings.files, _record(ctx, row), file))
-    headers = {**_PRIVATE, "Content-Disposition": disposition(found.name)}
+    headers = {**PRIVATE, "Content-Disposition": disposition(found.name)}
     if found.sha256 is not None:
         headers["ETag"] = f'"{found.sha256}"'
     answer = FileResponse(found.path, headers=headers, media_type=FILE, stat_result=found.status)
     if is_known(request, answer.headers["etag"]):
-        return Response(None, 304, {**_PRIVATE, "ETag": answer.headers["etag"]})
+        return Response(None, 304, {**PRIVATE, "ETag": answer.headers["etag"]})
     return answer
 
 

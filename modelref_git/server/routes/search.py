@@ -11,6 +11,7 @@ from modelref_git.operations.context import Context
 from modelref_git.operations.search import search_bytes
 from modelref_git.records import query as queries
 from modelref_git.records.categories import CATEGORIES, TEXT_GENERATION
+from modelref_git.records.pictures import PICTURES
 from modelref_git.records.values import TEXT_BACKENDS
 from modelref_git.server.answers import weak
 from modelref_git.server.bodies import StrictRoute
@@ -176,4 +177,5 @@ def _page(ctx: Context, snapshot: Snapshot, query: queries.Query, offset: int, l
 def _refusal(fault: queries.NoSuchField, category: str | None) -> Refusal:
     words = _UNSUPPORTED if fault.verb == "filter" else _UNSORTABLE
     record = record_name(category) if category is not None and category in CATEGORIES else GENERIC
-    return Refusal(400, words.format(_NO_FIELD.format(fault.field, record, sorted(fault.known))), "usage")
+    known = sorted(name for name in fault.known if name != PICTURES)  # the answer that clients know, letter for letter
+    return Refusal(400, words.format(_NO_FIELD.format(fault.field, record, known)), "usage")

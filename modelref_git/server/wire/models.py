@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from modelref_git.server.revisions import At
+from modelref_git.server.wire.model_images import HeroImage, ModelImage
 
 
 class _Shape(BaseModel):
@@ -62,7 +63,7 @@ class ModelSummary(_Shape):
     tags: list[str]
     stats: ModelStats
     has_metadata: bool = Field(description="True: a record is nothing else.")
-    hero_image: dict[str, Any] | None
+    hero_image: HeroImage | None
 
 
 class ModelPage(_Shape):
@@ -99,7 +100,7 @@ class ModelVersion(_Shape):
     trained_words: list[str]
     is_local: bool = Field(description="Whether this deployment has every file of it.")
     files: list[ModelFile]
-    images: list[dict[str, Any]]
+    images: list[ModelImage]
 
 
 class ModelDetails(ModelSummary):
@@ -110,7 +111,7 @@ class ModelDetails(ModelSummary):
     file_size: int | None = Field(description="Bytes.")
     trained_words: list[str]
     licensing_info: dict[str, Any]
-    notes: str | None
+    notes: str | None = Field(description="The caller's own newest note on it, else the team's newest.")
     versions: list[ModelVersion]
 
 
