@@ -14,7 +14,7 @@ from modelref_git.cli.app import App, pass_app
 from modelref_git.errors import UsageFault
 
 _PROGRAM: Final = "modelref_git.server"
-_NEEDED: Final = ("fastapi", "uvicorn", "prometheus_client")
+_NEEDED: Final = ("fastapi", "uvicorn", "prometheus_client", "jinja2")
 
 
 def _option(name: str, text: str, **more: Any) -> Callable[..., Any]:
@@ -35,6 +35,7 @@ def _option(name: str, text: str, **more: Any) -> Callable[..., Any]:
 @_option("--canonical-format", "Which API version writes: v2 or legacy.  [default: v2]", metavar="FORMAT")
 @_option("--queue/--no-queue", "Whether the review queue is open.  [default: queue]", default=None)
 @_option("--audit/--no-audit", "Whether the audit routes answer.  [default: audit]", default=None)
+@_option("--pages/--no-pages", "Whether there are pages for people, below /ui/.  [default: pages]", default=None)
 @_option("--webhooks/--no-webhooks", "Whether webhooks are delivered from here.  [default: webhooks]", default=None)
 @_option("--cors-origins", "Web pages of these origins may ask, with commas between them.", metavar="LIST")
 @_option("--files", "The folder with the model files that can be downloaded from here.", metavar="DIR")
@@ -49,8 +50,9 @@ def _option(name: str, text: str, **more: Any) -> Callable[..., Any]:
 def command(app: App, /, **options: Any) -> None:
     """Serve the dataset and its review queue over HTTP.
 
-    The routes are those of the model reference service that clients know; /docs on the service lists them. Whoever runs
-    it with --actor names the member with the role `service` who then attests the events of others.
+    The routes are those of the model reference service that clients know; /docs on the service lists them. Browsers
+    find pages below /ui/. Whoever runs it with --actor names the member with the role `service` who then attests the
+    events of others.
 
     It takes the extra `server`: pip install 'modelref-git[server]'.
     """

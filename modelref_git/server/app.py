@@ -16,6 +16,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+from starlette.types import Receive, Scope, Send
 
 from modelref_git import __version__
 from modelref_git.server import background, document, faults
@@ -29,6 +30,7 @@ from modelref_git.server.repository import Repository
 from modelref_git.server.routes import ROUTERS
 from modelref_git.server.service import Service
 from modelref_git.server.settings import Settings
+from modelref_git.server.ui.page import is_page
 
 _COMPRESSION: Final = 4
 """Of what is made for one caller; what is kept for many is compressed better, once."""
@@ -84,7 +86,7 @@ def build(settings: Settings) -> FastAPI:
     )
     if settings.cors_origins:
         app.add_middleware(
-            CORSMiddleware,
+            _CORS,
             allow_origins=settings.cors_origins,
             allow_credentials=True,
             allow_methods=["*"],
@@ -94,6 +96,17 @@ def build(settings: Settings) -> FastAPI:
     app.add_middleware(Front, service=lambda: app.state.service)
     _log_to_stderr()
     return app
+
+
+class _CORS(CORSMiddleware):
+    """What lets pages of other origins ask the API; our own pages, which show what a cookie opens, are not theirs."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let one request through."""
+        if scope["type"] == "http" and is_page(scope):
+            await self.app(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 @asynccontextmanager

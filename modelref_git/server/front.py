@@ -12,13 +12,15 @@ from typing import Any, Final
 
 from fastapi import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modelref_git.errors import NotFound
 from modelref_git.server.answers import json_response
-from modelref_git.server.faults import refusal_body
+from modelref_git.server.faults import Refusal, refusal_body
 from modelref_git.server.kept import Body
 from modelref_git.server.service import Service
+from modelref_git.server.ui.page import fault_page, is_page
 from modelref_git.server.uploads import body_at_most
 from modelref_git.store.keyring import PREFIX
 
@@ -56,7 +58,7 @@ class Front:
             refusal = _refusal(service, scope)
             known = None if refusal is not None else _known(service, scope)
             if refusal is not None:
-                await json_response(*refusal)(scope, receive, told)
+                await _refused(scope, *refusal)(scope, receive, told)
             elif known is not None:
                 await known[0].response(Request(scope))(scope, receive, told)
             else:
@@ -85,6 +87,13 @@ def _refusal(service: Service, scope: Scope) -> tuple[Any, int, dict[str, str]] 
         text = f"Too many requests: more than {service.settings.rate_limit} a minute"
         return refusal_body(text, "rate"), 429, {"Retry-After": str(int(wait) + 1)}
     return None
+
+
+def _refused(scope: Scope, body: Any, status: int, headers: dict[str, str]) -> Response:
+    """A refusal as whoever asked reads it: a page, or JSON."""
+    if is_page(scope):
+        return fault_page(Request(scope), Refusal(status, body["detail"], body["reason"]["code"], headers=headers))
+    return json_response(body, status, headers)
 
 
 def _known(service: Service, scope: Scope) -> tuple[Body, str] | None:

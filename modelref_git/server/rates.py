@@ -32,3 +32,8 @@ class RateLimit:
         if len(self._left) > _CALLERS_AT_MOST:
             self._left.popitem(last=False)
         return 0.0 if allowed else (1 - left) / self._a_second
+
+    def give_back(self, caller: bytes) -> None:
+        """Count the last request of *caller* as not asked."""
+        left, since = self._left.get(caller, (self._at_most, self._clock()))
+        self._left[caller] = (min(self._at_most, left + 1), since)

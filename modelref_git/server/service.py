@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Final
 
 from fastapi import Request
 
@@ -15,8 +16,12 @@ from modelref_git.server.lane import Lane
 from modelref_git.server.metrics import Metrics
 from modelref_git.server.rates import RateLimit
 from modelref_git.server.repository import Repository
+from modelref_git.server.sessions import Sessions
 from modelref_git.server.settings import Settings
 from modelref_git.server.streams import Streams
+
+SIGN_INS_A_MINUTE: Final = 20
+"""Keys that are nobody's, from one address to one worker."""
 
 
 @dataclass(slots=True)
@@ -35,6 +40,10 @@ class Service:
     """Set when the service is to end: streams end then."""
     streams: Streams = field(init=False)
     catalogue: Catalogue = field(init=False)
+    sessions: Sessions = field(init=False)
+    """Who is signed in on the pages."""
+    sign_ins: RateLimit = field(default_factory=lambda: RateLimit(SIGN_INS_A_MINUTE))
+    """How often one address may send a key that is nobody's."""
     rate: RateLimit | None = field(init=False)
     """How often a caller may ask, if there is a bound."""
 
@@ -42,6 +51,7 @@ class Service:
         self.rate = RateLimit(self.settings.rate_limit) if self.settings.rate_limit else None
         self.streams = Streams(self.repository, self.stopping)
         self.catalogue = Catalogue(self.repository)
+        self.sessions = Sessions(self.repository.cache_path / "sessions.sqlite")
 
     def close(self) -> None:
         """End what runs beside the requests."""

@@ -42,6 +42,8 @@ class Settings:
     canonical_format: CanonicalFormat = "v2"
     queue: bool = True
     audit: bool = True
+    pages: bool = True
+    """Whether there are pages for people, below ``/ui/``."""
     webhooks: bool = True
     """Whether this service delivers webhooks."""
     cors_origins: tuple[str, ...] = ()
@@ -150,6 +152,7 @@ _READERS: Final[dict[str, Callable[[str], Any]]] = {
     "read_only": _flag,
     "queue": _flag,
     "audit": _flag,
+    "pages": _flag,
     "webhooks": _flag,
     "access_log": _flag,
     "auth": _providers,

@@ -43,7 +43,8 @@ def test_every_option_is_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     words = (
         *("--host", "::1", "--port", "5", "--workers", "2", "--read-only", "--auth", "keys,horde,file"),
         *("--auth-file", "/a", "--keys-file", "/k", "--horde-url", "http://horde/", "--canonical-format", "legacy"),
-        *("--no-queue", "--no-audit", "--no-webhooks", "--cors-origins", "https://a,https://b", "--files", "/f"),
+        *("--no-queue", "--no-audit", "--no-pages", "--no-webhooks", "--files", "/f"),
+        *("--cors-origins", "https://a,https://b"),
         *("--max-body", "4096", "--rate-limit", "7", "--write-wait", "3", "--follow", "1", "--no-access-log"),
         *("--grace", "4", "--forwarded-allow-ips", "*"),
     )

@@ -9,13 +9,12 @@ import shlex
 import socket
 from collections.abc import Iterator
 from configparser import ConfigParser
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from modelref_git.server import front, streams
-from modelref_git.server.settings import PREFIX, Settings
+from modelref_git.server.settings import Settings
 from tests.docs.session import CHECKOUT, blocks, commands, play, timeless
 from tests.support.http import wire
 from tests.support.world import World
@@ -34,18 +33,6 @@ def test_the_session_runs_as_it_is_shown(tmp_path: Path) -> None:
     assert len(found) == len(shown), found[-1].output
     for want, got in zip(shown, found, strict=True):
         assert timeless(got.output.replace(port, PORT)) == timeless(want.output), want.line
-
-
-def test_every_setting_stands_on_the_page_with_what_it_is_unless_given() -> None:
-    table = {name: row for row in PAGE.read_text(encoding="utf-8").splitlines() for name in _variables(row)}
-    assert set(table) == {PREFIX + item.name.upper() for item in fields(Settings)}
-    given = Settings(repo=Path("x"))
-    for name in ("max_body", "write_wait", "follow", "grace", "workers"):
-        assert table[PREFIX + name.upper()].endswith(f"| {getattr(given, name):.0f} |")
-
-
-def _variables(row: str) -> list[str]:
-    return re.findall(rf"`({PREFIX}[A-Z_]+)`", row.split("|")[1]) if row.startswith("| `") else []
 
 
 class _Lines(logging.Handler):

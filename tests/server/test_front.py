@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from modelref_git.server.catalogue import stable_id
 from modelref_git.server.front import ACCESS
+from modelref_git.server.uploads import LARGEST
 from tests.support.http import V2, wire
 from tests.support.world import World
 
@@ -88,3 +90,28 @@ def test_without_origins_no_page_of_another_may_ask(world: World, tmp_path: Path
         answer = http.ask("OPTIONS", "/heartbeat", None, headers={"origin": "https://pages.example"})
         assert (answer.status_code, answer.json()) == (405, {"detail": "Method Not Allowed"})
         assert answer.headers["allow"] == "GET"
+
+
+@pytest.mark.parametrize("path", ["/models/1/images", "/v1/models/1/images", "/api/v1/models/1/images"])
+def test_a_larger_body_is_taken_only_where_a_picture_is_sent_and_read_only_of_who_may(world: World, path: str) -> None:
+    given = 0
+
+    async def pieces():  # type: ignore[no-untyped-def]
+        nonlocal given
+        for _ in range(1_000):
+            given += 100_000
+            yield b"[" * 100_000
+
+    kind = {"content-type": "multipart/form-data; boundary=a"}
+    with wire(world, max_body=20_000) as http:
+        number = stable_id("clip", "ViT-L/14")
+        image = path.replace("/1/", f"/{number}/")
+        for who, status in ((None, 401), ("nobody", 401), ("nina", 403)):
+            given = 0
+            assert http.ask("POST", image, who, content=pieces(), headers=kind).status_code == status
+            assert given <= 100_000, "the body was read before the caller was looked at"
+        assert http.ask("POST", path, content=b"[" * 30_000, headers=kind).status_code == 404
+        told = {**kind, "content-length": str(LARGEST + 1)}
+        assert http.ask("POST", image, None, content=b"", headers=told).status_code == 413
+        for method, other in (("PATCH", f"{image}/1"), ("PUT", image), ("POST", f"{image}/1"), ("POST", f"{image}x")):
+            assert http.ask(method, other, content=b"[" * 30_000, headers=kind).status_code == 413, (method, other)

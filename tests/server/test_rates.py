@@ -16,3 +16,12 @@ def test_a_caller_may_ask_so_often_a_minute_and_others_are_not_counted_with_them
     now = 1.0
     assert rate.wait(b"one") == 0.0
     assert rate.wait(b"one") > 0
+
+
+def test_what_is_given_back_was_not_asked_and_nothing_is_saved_up_by_that() -> None:
+    rate = RateLimit(2, lambda: 0.0)
+    rate.give_back(b"one")
+    assert [rate.wait(b"one"), rate.wait(b"one")] == [0.0, 0.0]
+    rate.give_back(b"one")
+    assert rate.wait(b"one") == 0.0
+    assert rate.wait(b"one") > 0

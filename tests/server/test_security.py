@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterator
+import zlib
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -12,7 +13,9 @@ from httpx import Response
 
 from modelref_git.operations.keys import create_key, regenerate_key, revoke_key
 from modelref_git.operations.members import add_member, change_roles, remove_member
+from modelref_git.operations.notes import note_add
 from modelref_git.server.catalogue import stable_id
+from tests.support import pictures
 from tests.support.calls import CHECKOUT
 from tests.support.http import Q1, Q2, V1, V2, Wire, wire
 from tests.support.http_states import LIVE, States, every_state
@@ -68,6 +71,16 @@ class Scene:
             self.world.approve(number)
         return number
 
+    def note(self, of: str, text: str, *, team: bool = False) -> int:
+        """A new note on the record that is live."""
+        return int(note_add(self.world.context(of), "clip", LIVE, text, team=team)["id"])
+
+    def image(self) -> dict[str, Any]:
+        """A picture that was sent, and waits."""
+        form = {"files": {"file": ("a.png", pictures.picture("PNG"))}}
+        found: dict[str, Any] = self.http.ask("POST", IMAGES, "carol", **form).json()
+        return found
+
 
 Check: TypeAlias = Callable[[Scene], Generator[list[Ask], list[Response], None]]
 """Prepares what it needs, gives the requests, and may look at the answers and at what is there then."""
@@ -112,6 +125,30 @@ def proposals(scene: Scene, who: str | None = "") -> list[Ask]:
     ]
 
 
+SECRET = "not for everybody"
+
+
+def note_path(end: str = "") -> str:
+    return f"{V2}/clip/notes{end}?name={LIVE}"
+
+
+def changing(number: int, who: str | None = "") -> list[Ask]:
+    """Both ways to change a note."""
+    path = note_path(f"/{number}")
+    return [Ask("PUT", path, {"json": {"text": "changed"}}, who), Ask("DELETE", path, {}, who)]
+
+
+def notes(scene: Scene) -> list[Ask]:
+    """Every way to come upon notes."""
+    number = scene.note(CAROL, SECRET)
+    return [
+        *get(note_path(), note_path("/history")),
+        post(note_path(), {"text": "x"}),
+        *changing(number),
+        Ask("PATCH", f"/models/{stable_id('clip', LIVE)}", {"json": {"notes": "x"}}),
+    ]
+
+
 def reviews(scene: Scene, who: str | None = "") -> list[Ask]:
     """Every way to decide about a change, which those could who may."""
     waits, approved = scene.change(), scene.change(approved=True)
@@ -153,6 +190,33 @@ def queue_reads(scene: Scene) -> list[str]:
         f"{Q2}/conflicts",
         f"{V2}/clip/pending",
     ]
+
+
+IMAGES = f"/models/{stable_id('clip', LIVE)}/images"
+
+
+def sent(data: bytes, who: str | None = "", path: str = IMAGES, name: str = "a.png", **fields: str) -> Ask:
+    """A picture, as a form brings it."""
+    return Ask("POST", path, {"files": {"file": (name, data, "image/png")}, "data": fields}, who)
+
+
+def image_writes(scene: Scene) -> list[Ask]:
+    """Every way to ask for a change of a record's pictures."""
+    number = scene.image()["id"]
+    return [
+        sent(pictures.picture("GIF")),
+        sent(pictures.picture("GIF"), path=f"/v1{IMAGES}"),
+        Ask("PATCH", f"{IMAGES}/{number}", {"json": {"prompt": "another"}}),
+        Ask("DELETE", f"{IMAGES}/{number}"),
+    ]
+
+
+def image_reads(scene: Scene) -> list[Ask]:
+    """Every way to look at them, proposed or live."""
+    image = scene.image()
+    of = f"?changeId={image['changeId']}"
+    one = f"{IMAGES}/{image['id']}"
+    return get(IMAGES, f"{IMAGES}{of}", f"{one}/file{of}", f"{one}/thumbnail{of}", f"/v1{one}/file{of}")
 
 
 POLICY = [
@@ -216,9 +280,20 @@ def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
     yield get("/v1/models", f"/v1/models/{number}", f"/v1/models/{number}/download")
 
 
+@line(ANONYMOUS, "read notes, their history, or write any")
+def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
+    answers = yield notes(scene)
+    assert not any(SECRET in answer.text for answer in answers)
+
+
 @line(ANONYMOUS, "propose, change or delete a record")
 def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
     yield proposals(scene)
+
+
+@line(ANONYMOUS, "look at pictures, send one, change what is said of one, or remove one")
+def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
+    yield [*image_reads(scene), *image_writes(scene)]
 
 
 @line(ANONYMOUS, "approve, reject, apply or purge")
@@ -285,6 +360,17 @@ def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
     yield [*proposals(scene), *get(f"{Q2}/my_changes")]
 
 
+@line(STRANGER, "look at pictures, proposed or live")
+def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
+    yield image_reads(scene)
+
+
+@line(STRANGER, "send a picture, change what is said of one, or remove one")
+def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
+    # No picture of this model is live: whoever may not write is not even told so.
+    yield image_writes(scene)
+
+
 @line(STRANGER, "approve, reject, apply or purge")
 def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
     yield reviews(scene)
@@ -293,6 +379,13 @@ def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
 @line(STRANGER, "withdraw, hold or revert")
 def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
     yield [post(f"{Q2}/changes/{scene.change()}/withdraw"), *holds(scene), revert(scene)]
+
+
+@line(STRANGER, "read notes, their history, or write any")
+def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
+    yield notes(scene)
+    model = scene.http.get(f"/v1/models/{stable_id('clip', LIVE)}", "nina")
+    assert model.json()["notes"] is None
 
 
 # --- a requestor ------------------------------------------------------------------------------------------------------
@@ -336,6 +429,33 @@ def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
     yield [post(f"{Q2}/changes/{scene.change(of=ARTHUR)}/withdraw")]
 
 
+@line(REQUESTOR, "read notes, and see in a model's details their own or the team's")
+def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
+    scene.note(ARTHUR, "arthur's own")
+    scene.note(ARTHUR, "ours", team=True)
+    scene.note(CAROL, "mine")
+    model = f"/v1/models/{stable_id('clip', LIVE)}"
+    answers = yield get(note_path(), note_path("/history"), model)
+    assert {answer.headers["cache-control"].partition(",")[0] for answer in answers} == {"private"}
+    assert [answers[2].json()["notes"], scene.http.get(model, "olivia").json()["notes"]] == ["mine", "ours"]
+
+
+@line(REQUESTOR, "write a note with markup, script or trailers in it")
+def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
+    texts = ["<script>alert(1)</script>", "![x](javascript:alert(1))", "x\n\nActor: olivia#1\nNote: remove", "\x1b[2J"]
+    answers = yield [post(note_path(), {"text": text}) for text in texts]
+    assert [(answer.json()["text"], answer.json()["by"]) for answer in answers] == [(text, "2") for text in texts]
+    listed = scene.http.get(note_path(), "carol")
+    assert [row["text"] for row in listed.json()][-4:] == texts
+    assert (listed.headers["content-type"], listed.headers["x-content-type-options"]) == ("application/json", "nosniff")
+
+
+@line(REQUESTOR, "change or remove a note of somebody else, or of the team")
+def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
+    numbers = scene.note(ARTHUR, "his own"), scene.note(ARTHUR, "ours", team=True)
+    yield [ask for number in numbers for ask in changing(number)]
+
+
 @line(REQUESTOR, "approve, reject, apply or purge")
 def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
     yield reviews(scene)
@@ -357,6 +477,90 @@ def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
 @line(REQUESTOR, "change the policy, the members or the schemas")
 def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
     yield POLICY
+
+
+@line(REQUESTOR, "send a picture of a record")
+def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
+    before = scene.world.git("rev-parse", "main")
+    [answer] = yield [sent(pictures.picture("WEBP"))]
+    assert answer.json()["status"] == "pending"
+    assert scene.world.git("rev-parse", "main") == before, "a proposal is not live"
+
+
+@line(REQUESTOR, "send a picture that would fill the memory of whoever decodes it")
+def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
+    deflated = zlib.compress(bytes(20_000_000))
+    yield [
+        sent(pictures.png(width=60_000, height=60_000)),
+        sent(pictures.gif(5_000), name="a.gif"),
+        sent(pictures.gif(900, 4_000, 4_000)),
+        sent(pictures.png(pictures.chunk(b"iCCP", b"a\0\0" + deflated))),
+        sent(pictures.png(pictures.chunk(b"zTXt", b"a\0\0" + deflated))),
+    ]
+
+
+@line(REQUESTOR, "send a picture that is an archive, a script or a document too")
+def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
+    page = b"<html><script>alert(1)</script></html>"
+    yield [
+        sent(pictures.picture("PNG") + pictures.zipped()),
+        sent(pictures.picture("GIF") + b"/*=1;alert(1)//*/", name="a.js"),
+        sent(pictures.picture("JPEG") + page, name="a.html"),
+        sent(pictures.picture("WEBP") + b"%PDF-1.7"),
+        sent(b"%PDF-1.7\n" + pictures.picture("JPEG")),
+        sent(pictures.png(pictures.chunk(b"tEXt", b"a\0%PDF-1.7"))),
+    ]
+
+
+@line(REQUESTOR, "send a file of another kind, or half a picture, as a picture")
+def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'
+    others = [svg, pictures.zipped(), b"%PDF-1.7", b"GIF89a", b"", pictures.picture("JPEG")[:-9]]
+    others.append(pictures.saved(pictures.painted(), "BMP"))
+    yield [sent(data) for data in others]
+
+
+@line(REQUESTOR, "send a picture of more than 50 MB, told or untold")
+def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
+    kind = {"content-type": "multipart/form-data; boundary=a"}
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b'--a\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+        for _ in range(60):
+            yield bytes(1_000_000)
+
+    yield [
+        sent(bytes(50_000_001)),
+        Ask("POST", IMAGES, {"content": pieces(), "headers": kind}),
+        Ask("POST", IMAGES, {"content": b"", "headers": {**kind, "content-length": "70000000"}}),
+    ]
+
+
+@line(REQUESTOR, "send a picture under a name that leads somewhere else")
+def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
+    names = ["../../../etc/passwd", "/etc/passwd", "..\\..\\a.exe", "a.html", 'a"; filename="b', "\u202egnp.a", "CON"]
+    answers = yield [sent(pictures.moving("GIF"), name=name) for name in names]
+    for answer in answers:
+        assert not any(word in answer.text for word in ("passwd", ".exe", ".html", "202e"))
+        shown = scene.http.get(answer.json()["localPath"])
+        assert shown.headers["content-disposition"] == f'inline; filename="{answer.json()["sha256"]}.gif"'
+        assert shown.headers["content-type"] == "image/gif"
+    added = {path for path in scene.world.files(f"proposals/{answers[-1].json()['changeId']}") if "passwd" in path}
+    assert added == set()
+
+
+@line(REQUESTOR, "say markup of a picture, or hide it in its file")
+def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
+    markup = "<script>alert(1)</script>"
+    data = pictures.png(pictures.chunk(b"tEXt", b"Comment\0" + markup.encode()))
+    [answer] = yield [sent(data, prompt=markup, sampler='"onload=alert(1)', loras='[{"name": "<b>", "strength": 1}]')]
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["prompt"] == markup, "it is text, and stays as it was written"
+    shown = scene.http.get(answer.json()["localPath"])
+    assert shown.headers["content-type"] == "image/png"
+    assert shown.headers["content-security-policy"] == "sandbox; default-src 'none'"
+    assert shown.headers["x-content-type-options"] == "nosniff"
+    assert b"script" not in scene.http.get(answer.json()["thumbPath"]).content
 
 
 # --- an approver ------------------------------------------------------------------------------------------------------
@@ -383,6 +587,16 @@ def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
 @line(APPROVER, "approve what they proposed themselves, under two-person review")
 def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
     yield [post(f"{Q2}/batches", {"batch_title": "mine", "approved_ids": [scene.change(of=ARTHUR)]})]
+
+
+@line(APPROVER, "change a note of the team")
+def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
+    yield changing(scene.note(CAROL, "ours", team=True))
+
+
+@line(APPROVER, "change or remove a note that somebody else wrote for themselves")
+def _(scene: Scene) -> Generator[list[Ask], list[Response], None]:
+    yield changing(scene.note(CAROL, "hers"))
 
 
 @line(APPROVER, "apply what nobody approved")

@@ -22,6 +22,7 @@ OTHERS = {
     "MODELREF_CANONICAL_FORMAT": "legacy",
     "MODELREF_QUEUE": "no",
     "MODELREF_AUDIT": "0",
+    "MODELREF_PAGES": "no",
     "MODELREF_WEBHOOKS": "off",
     "MODELREF_CORS_ORIGINS": "https://one.example,https://two.example",
     "MODELREF_MAX_BODY": "2048",

@@ -78,7 +78,7 @@ class Wire:
         return self.ask("DELETE", path, who, **more)
 
 
-_MODE = ("read_only", "canonical_format", "queue", "audit", "cors_origins")
+_MODE = ("read_only", "canonical_format", "queue", "audit", "pages", "cors_origins")
 """The settings that decide which routes there are; all others are asked of the service by each request."""
 _BUILT: dict[Settings, list[FastAPI]] = {}
 """Applications that are not in use, by their settings: routes take their time to build, and know no repository."""

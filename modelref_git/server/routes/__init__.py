@@ -11,6 +11,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
+from modelref_git.server import ui
 from modelref_git.server.routes import (
     applying,
     audit,
@@ -50,6 +51,7 @@ ROUTERS: Final[tuple[Callable[[Settings], APIRouter], ...]] = (
     beta.make,
     models.make,
     model_images.make,
+    ui.make,
     writing.make,
     legacy_writing.make,
     reading.make_last,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from modelref_git.server.answers import json_response
+from modelref_git.pages.links import ServiceLinks
+from modelref_git.server.answers import JSON, json_response
 from modelref_git.server.bodies import StrictRoute
 from modelref_git.server.callers import Key, person_of, reader
 from modelref_git.server.metrics import CONTENT_TYPE
@@ -25,6 +28,24 @@ _HEARTBEAT: Final = {
 }
 
 
+def wants_html(accept: Iterable[str]) -> bool:
+    """Whether the headers ``Accept`` name HTML, and JSON not before it; whoever takes anything gets JSON."""
+    found = {"text/html": 0.0, JSON: 0.0}
+    for part in ",".join(accept).split(","):
+        kind, *parameters = (word.strip().lower() for word in part.split(";"))
+        if kind in found:
+            found[kind] = max(found[kind], _quality(parameters))
+    return 0 < found["text/html"] >= found[JSON]
+
+
+def _quality(parameters: Iterable[str]) -> float:
+    for word in parameters:
+        name, _, value = word.partition("=")
+        if name.strip() == "q":
+            return float(value) if re.fullmatch(r"[01](\.[0-9]{0,3})?", value.strip()) else 0.0
+    return 1.0
+
+
 def make(settings: Settings) -> APIRouter:
     """The routes of the service itself."""
     router = APIRouter(route_class=StrictRoute, tags=["service"])
@@ -34,10 +55,14 @@ def make(settings: Settings) -> APIRouter:
         "writable": not settings.read_only,
     }
 
-    @router.get("/", response_model=ContainsMessage)
-    async def read_root() -> Response:
-        """Say welcome."""
-        return json_response({"message": WELCOME})
+    @router.get("/", response_model=ContainsMessage, responses={307: {"description": "The pages, for a browser."}})
+    async def read_root(request: Request) -> Response:
+        """Say welcome; a browser is led to the pages."""
+        if settings.pages and wants_html(request.headers.getlist("accept")):
+            return RedirectResponse(
+                ServiceLinks(request.scope.get("root_path", "")).start(), headers={"Vary": "Accept"}
+            )
+        return json_response({"message": WELCOME}, headers={"Vary": "Accept"})
 
     @router.get("/heartbeat", response_model=Heartbeat)
     async def heartbeat() -> Response:
