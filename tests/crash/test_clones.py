@@ -236,6 +236,7 @@ def test_four_clones_at_once_over_files_whose_pushes_are_cut_off(tmp_path: Path)
     work_over_files(tmp_path, clones=4, steps=3)
 
 
+@pytest.mark.long
 def test_three_clones_at_once_over_http_whose_wire_is_cut(http: Server, tmp_path: Path) -> None:
     # With fewer steps it happens that nobody gets to apply anything.
     work_over_a_wire(http, tmp_path, clones=3, steps=6, share=0.2)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from modelref_git.proposals import policy
 from modelref_git.records.quality import catalogue, structural
 from modelref_git.records.quality.rule import Scope
+from tests.docs.shapes import table
 
 PAGE = Path(__file__).parents[2] / "docs" / "rules.md"
 
@@ -91,19 +92,13 @@ def page() -> str:
             if rule.scope == scope
         ]
         heads = ("rule", "new datasets", "what it asks for", "why", "what to do")
-        parts += [f"### {title}\n\n{words}\n", _table(heads, rows)]
+        parts += [f"### {title}\n\n{words}\n", table(heads, rows)]
     parts += [
         _STRUCTURAL,
-        _table(("rule", "what it asks for"), structural.SENTENCES.items()),
+        table(("rule", "what it asks for"), structural.SENTENCES.items()),
         _POLICY,
-        _table(("rule", "what it asks for"), ((rule.id, rule.text) for rule in policy.RULES)),
+        table(("rule", "what it asks for"), ((rule.id, rule.text) for rule in policy.RULES)),
         _REACHABLE,
-        _table(("rule", "what it asks for"), _OF_CONFIGURATIONS),
+        table(("rule", "what it asks for"), _OF_CONFIGURATIONS),
     ]
     return "\n".join(parts)
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [" | ".join(heads), " | ".join("---" for _ in heads)]
-    lines += [" | ".join([f"`{ident}`", *cells]) for ident, *cells in rows]
-    return "".join(f"| {line} |\n" for line in lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +18,10 @@ SHOWN_FOLDER = "/home/you"
 """Where a session on a page is said to happen."""
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PORT = re.compile(r"\b(?:8000|19800)\b")
+"""Ports that pages show."""
 _MARK = "\x01"
+_TRAP = "trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +54,15 @@ def commands(page: Path) -> list[Command]:
 
 
 def play(lines: list[str], folder: Path) -> list[Command]:
-    """Run *lines* one after the other in one shell that starts in *folder*; every one must succeed."""
+    """Run *lines* one after the other in one shell that starts in *folder*; every one must succeed.
+
+    What a line leaves running behind an ``&`` ends with the shell, however that ends.
+    """
     programs = folder / "bin"
-    programs.mkdir()
-    program = programs / "modelref-git"
-    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m modelref_git "$@"\n', encoding="utf-8")
-    program.chmod(0o755)
-    script = "".join(f"printf '{_MARK}'\n{line} || {{ echo FAILED; exit 1; }}\n" for line in lines)
+    programs.mkdir(exist_ok=True)
+    _write_program(programs / "modelref-git", "-m modelref_git ")
+    _write_program(programs / "python", "")
+    script = _TRAP + "".join(f"printf '{_MARK}'\n{_checked(line)}\n" for line in lines)
     paths = [str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         ["bash", "-c", script],
@@ -75,6 +81,26 @@ def play(lines: list[str], folder: Path) -> list[Command]:
     return [Command(line, output) for line, output in zip(lines, outputs, strict=False)]
 
 
+def _checked(line: str) -> str:
+    return line if line.endswith("&") else f"{line} || {{ echo FAILED; exit 1; }}"
+
+
+def _write_program(path: Path, words: str) -> None:
+    path.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {words}"$@"\n', encoding="utf-8")
+    path.chmod(0o755)
+
+
+def write_scripts(page: Path, folder: Path) -> list[Path]:
+    """Write the Python programs of *page* into *folder*: each says in its first line what its file is called."""
+    found = []
+    for block in blocks(page):
+        name = re.match(r'"""([\w-]+\.py)\b', block.text)
+        if block.language == "python" and name is not None:
+            found.append(folder / name[1])
+            found[-1].write_text(block.text, encoding="utf-8")
+    return found
+
+
 def timeless(text: str) -> str:
     """*text* without what is different in every run: ids of objects, times, and white space at the ends of lines."""
     text = re.sub(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\b", "<date>", text)
@@ -86,9 +112,24 @@ def timeless(text: str) -> str:
 
 
 def check_page(page: Path, folder: Path, clean: Callable[[str], str] = timeless) -> None:
-    """Run the sessions of *page* in *folder*: each command prints what is shown, but for what *clean* takes away."""
+    """Run the sessions of *page* in *folder*: each command prints what is shown, but for what *clean* takes away.
+
+    The page's Python programs lie there too, and a port that it names is a free one.
+    """
+    write_scripts(page, folder)
+    ports: dict[str, str] = {}
     shown = commands(page)
-    found = play([command.line for command in shown], folder)
-    assert [command.line for command in found] == [command.line for command in shown], found[-1].output
-    assert "FAILED" not in found[-1].output
-    assert [(one.line, clean(one.output)) for one in found] == [(one.line, clean(one.output)) for one in shown]
+    lines = [_PORT.sub(lambda found: ports.setdefault(found[0], _free_port()), command.line) for command in shown]
+    found = play(lines, folder)
+    assert [command.line for command in found] == lines, found[-1].output
+    assert "FAILED" not in found[-1].output, found[-1]
+    outputs = [command.output for command in found]
+    for port, taken in ports.items():
+        outputs = [output.replace(taken, port) for output in outputs]
+    told = [(command.line, clean(output)) for command, output in zip(shown, outputs, strict=True)]
+    assert told == [(command.line, clean(command.output)) for command in shown]
+
+
+def _free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return str(free.getsockname()[1])

@@ -52,8 +52,6 @@ def test_the_sessions_print_what_they_show(settings: None, tmp_path: Path, monke
     globs: dict[str, Any] = {}
     found = play([command.line for command in shown[:second]], tmp_path)
     _run_python("".join(python[:-1]), globs)
-    (tmp_path / "bin/modelref-git").unlink()
-    (tmp_path / "bin").rmdir()
     found += play([command.line for command in shown[second:]], tmp_path)
     assert "FAILED" not in found[-1].output, found[-1]
     _run_python(python[-1], globs)

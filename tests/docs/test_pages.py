@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from modelref_git.cli.exits import CODES
+from tests.docs import screenshots
 from tests.docs.session import CHECKOUT, README
 
 PAGES = [*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").rglob("*.md")]
+SCREENSHOTS = {CHECKOUT / "docs" / "screenshots" / f"{name}.png" for name in screenshots.PAGES}
 DECISIONS = sorted((CHECKOUT / "docs" / "adr").glob("0*.md"))
 
 _LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
@@ -31,8 +33,9 @@ def test_every_link_within_the_repository_leads_to_something(page: Path) -> None
     for target, anchor in _LINK.findall(page.read_text(encoding="utf-8")):
         if "://" in target:
             continue
-        found = (page.parent / target) if target else page
-        assert found.exists(), target
+        found = (page.parent / target).resolve() if target else page
+        # Screenshots are made for the manual, and are no part of the repository.
+        assert found.exists() or found in SCREENSHOTS, target
         if anchor:
             assert anchor in _anchors(found), f"{target}#{anchor}"
 

@@ -382,7 +382,7 @@ def test_the_refusal_says_what_to_set_and_that_is_enough(
     commands = re.findall(r"`(git config [^`]+)`", refused.value.hint or "")
     assert len(commands) == 3
     page = (CHECKOUT / "docs" / "signing.md").read_text(encoding="utf-8")
-    assert "\n".join(commands) in page
+    assert "\n$ ".join(commands) in page
     home = tmp_path / "home"
     (home / ".ssh").mkdir(parents=True)
     for ending in ("", ".pub"):
