@@ -1,4 +1,4 @@
-"""One browser for all tests of a process, and services to look at."""
+"""One browser for the tests of a module."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The browser."""
+    """The browser. Its driver runs an event loop in this thread, so it ends before the tests of other modules begin."""
     with chromium() as opened:
         yield opened

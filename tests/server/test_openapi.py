@@ -32,6 +32,7 @@ from modelref_git.operations.pictures import Upload, image_add
 from modelref_git.records.categories import CATEGORIES
 from modelref_git.server.catalogue import stable_id
 from modelref_git.server.picture_views import number_of
+from modelref_git.store.layout import NOTES
 from tests.support.http import Q1, Q2, V1, V2, Wire, wire
 from tests.support.http_states import LIVE, every_state
 from tests.support.pictures import picture
@@ -482,4 +483,7 @@ def test_every_operation_of_a_service_that_is_switched_off_answers_what_the_docu
     with wire(every_state(tmp_path / "states.git").world, **given) as http:
         before = http.world.refs()
         _exercise(http, http.get("/openapi.json", None).json(), "olivia", Plan(4, makes=False))
-        assert http.world.refs() == before or "audit" in given
+        after = http.world.refs()
+        if "queue" in given:  # notes stand beside the queue, and are there without it
+            before, after = ({ref: oid for ref, oid in refs.items() if ref != NOTES} for refs in (before, after))
+        assert after == before or "audit" in given
