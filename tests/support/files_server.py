@@ -68,6 +68,9 @@ class FilesServer:
         self.asked: list[Asked] = []
         self.closing = threading.Event()
         self.most_at_once = 0
+        """The most requests that waited for their answers at a time."""
+        self.thinks_for = 0.0
+        """Seconds before each answer begins: with them, requests that come together are seen together."""
         self._at_once = 0
         self._lock = threading.Lock()
         server = self
@@ -105,7 +108,10 @@ class FilesServer:
 
     @contextlib.contextmanager
     def counted(self) -> Iterator[None]:
-        """Note how many requests are answered at a time."""
+        """Note how many requests wait for their answers at a time.
+
+        It is over before the answer begins: a client that has the last byte may ask again before this thread goes on.
+        """
         with self._lock:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
@@ -157,20 +163,21 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, *, with_body: bool) -> None:
         self.host.asked.append(Asked(self.command, self.path, dict(self.headers.items())))
         with self.host.counted():
-            file = self.host.files.get(self.path.partition("?")[0])
-            mood = file.moods.pop(0) if file is not None and with_body and file.moods else Mood()
-            if mood.stall_after == -1:
-                self._stall()
-            elif file is None:
-                self._plain(404)
-            elif mood.status is not None:
-                self._plain(mood.status, {"Retry-After": mood.retry_after} if mood.retry_after else {})
-            elif file.redirect is not None:
-                self._plain(file.redirect[0], {"Location": file.redirect[1], **file.headers})
-            elif not with_body and not file.head:
-                self._plain(405)
-            else:
-                self._serve(file, mood, with_body=with_body)
+            self.host.closing.wait(self.host.thinks_for)
+        file = self.host.files.get(self.path.partition("?")[0])
+        mood = file.moods.pop(0) if file is not None and with_body and file.moods else Mood()
+        if mood.stall_after == -1:
+            self._stall()
+        elif file is None:
+            self._plain(404)
+        elif mood.status is not None:
+            self._plain(mood.status, {"Retry-After": mood.retry_after} if mood.retry_after else {})
+        elif file.redirect is not None:
+            self._plain(file.redirect[0], {"Location": file.redirect[1], **file.headers})
+        elif not with_body and not file.head:
+            self._plain(405)
+        else:
+            self._serve(file, mood, with_body=with_body)
 
     def _plain(self, status: int, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
